@@ -1,0 +1,16 @@
+#include "records/compressed_keys.h"
+
+namespace millrace::records {
+
+result<walk_info> check_keys_compressed(bytes_view bytes, const batch_rules& rules, std::size_t size_max,
+                                        decompressor& with, byte_buffer& scratch) {
+    batch_view batch{bytes};
+    auto which = batch.codec();
+    if (!which) return std::unexpected(errc::unknown_codec);
+    if (auto done = with.run(*which, batch.payload(), size_max, scratch); !done) return std::unexpected(done.error());
+    auto keyed = rules;
+    keyed.keys_required = true;
+    return walk_records(batch, scratch.view(), keyed);
+}
+
+} // namespace millrace::records

@@ -1,0 +1,16 @@
+// The check that needs decompression: does each record of a compressed batch have a key?
+// Owner: an offload worker, with a decompressor and a scratch buffer of its own.
+// Invariant: never called on a shard's loop: a batch may decompress to `size_max` bytes.
+#pragma once
+
+#include "records/compression.h"
+#include "records/validate.h"
+
+namespace millrace::records {
+
+// REQUIRES: `batch` passed `validate`. Decompresses its records and walks them under `rules` with keys required;
+// what is found includes the true timestamps.
+result<walk_info> check_keys_compressed(bytes_view batch, const batch_rules& rules, std::size_t size_max,
+                                        decompressor& with, byte_buffer& scratch);
+
+} // namespace millrace::records
