@@ -25,7 +25,7 @@ enum class errc : std::uint8_t {
     base_offset_not_zero,
     // Larger than max.message.bytes: MESSAGE_TOO_LARGE.
     batch_too_large,
-    // Bits 0-2 of the attributes name no codec: UNSUPPORTED_COMPRESSION_TYPE.
+    // Bits 0-2 of the attributes name no codec: UNSUPPORTED_COMPRESSION_TYPE (Kafka 4.3: UNKNOWN_SERVER_ERROR).
     unknown_codec,
     // A codec newer than the request's version (zstd before Produce 7): UNSUPPORTED_COMPRESSION_TYPE.
     codec_not_allowed,
@@ -35,9 +35,11 @@ enum class errc : std::uint8_t {
     control_batch_refused,
     // A producer id without a sequence: INVALID_RECORD.
     bad_sequence,
-    // A record's lengths or varints do not fit: INVALID_RECORD.
+    // A record's lengths or varints do not fit: INVALID_RECORD (for an overlong varint Kafka 4.3 says
+    // UNKNOWN_SERVER_ERROR).
     malformed_record,
-    // An offset delta out of order: INVALID_RECORD.
+    // An offset delta out of order: INVALID_RECORD. Kafka 4.3 stores such plain batches as they came, with
+    // offsets that contradict the batch header; here a log's offsets can be relied on.
     bad_offset_delta,
     // A compacted topic got a record without a key: INVALID_RECORD.
     key_missing,

@@ -5,15 +5,17 @@
 namespace millrace::records {
 namespace {
 
-// What Kafka reads before it decides anything: up to the magic. A shorter remainder is no batch.
-constexpr std::size_t decision_size = at::magic + 1;
+// Kafka judges the length as soon as it is there, and the magic when that is: a remainder too short for the one
+// or the other is no batch.
+constexpr std::size_t up_to_magic = at::magic + 1;
 constexpr std::int32_t legacy_length_min = 14;
 
 // The bytes of the first batch, by length and magic alone.
 result<bytes_view> first_batch(bytes_view bytes) {
-    if (bytes.size() < decision_size) return std::unexpected(errc::short_batch);
+    if (bytes.size() < log_overhead) return std::unexpected(errc::short_batch);
     auto length = load_be<std::int32_t>(bytes.data() + at::length);
     if (length < legacy_length_min) return std::unexpected(errc::bad_length);
+    if (bytes.size() < up_to_magic) return std::unexpected(errc::short_batch);
     auto magic = load_be<std::int8_t>(bytes.data() + at::magic);
     if (magic < 0 || magic > magic_v2) return std::unexpected(errc::unknown_magic);
     auto size = static_cast<std::size_t>(length) + log_overhead;

@@ -67,7 +67,9 @@ struct timestamp_rules {
     std::int64_t after_max_ms = 3'600'000;                      // message.timestamp.after.max.ms
 };
 
-// The topic's timestamp rules on a produced batch. For a compressed batch only the two header timestamps are known.
+// The topic's timestamp rules on a produced batch. As in Kafka, a batch that claims a log append time within the
+// limits passes on a create-time topic; the caller resets it by `set_timestamps(batch, type, max_timestamp)`, which
+// also corrects a wrong max timestamp in the header and costs nothing where header and topic agree. For a compressed batch only the two header timestamps are known.
 result<void> check_timestamps(const batch_info& info, const timestamp_rules& rules, timestamp_ms now);
 
 // What the walk over a payload finds.

@@ -93,10 +93,14 @@ TEST_CASE("validate: lengths, magic and CRC are refused with the error that Kafk
 TEST_CASE("validate: a producer sends exactly one batch, starting at offset 0, within the size limit") {
     auto good = samples::batch({});
     CHECK(error_of(joined(good, good)) == errc::several_batches);
-    auto with_rest = joined(good, byte_vector(16));
-    auto info = validate_produced(with_rest, rules);
-    REQUIRE(info.has_value());
-    CHECK(info->size_bytes == good.size());
+    CHECK(error_of(joined(good, byte_vector(12))) == errc::bad_length);
+    auto cut_short = good;
+    cut_short.pop_back();
+    for (auto& rest : {byte_vector(11), cut_short}) {
+        auto info = validate_produced(joined(good, rest), rules);
+        REQUIRE(info.has_value());
+        CHECK(info->size_bytes == good.size());
+    }
 
     auto moved = good;
     set_base_offset(moved, log_offset{1});
