@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Runs real Kafka clients against a broker: every cell client × version × scenario of manifest.json, each counted.
+
+  run.py [--list] [--only PATTERN] [--keep] [--build-java]
+    --list         name the cells and stop
+    --only PATTERN only the cells whose "client version scenario" contains PATTERN, or matches it as a glob
+    --keep         keep the work directory (logs, tool output, the broker's data) even when all pass
+    --build-java   fetch and compile the Java programs, print their class path and stop
+
+Environment:
+  MILLRACE_BOOTSTRAP  host:port of a running broker; unset: start one on a free port and a new directory
+  MILLRACE_LOG_DIR    the data directory of that running broker, for the cell that dumps its segments
+  MILLRACED           the broker to start (default: build-release/src/broker/millraced of this tree)
+
+Each cell prints `ok` or `FAIL`, client, version, scenario and seconds. A cell whose toolchain is missing or too old fails and
+names it. The last line is `N passed, N failed`; exit status 0 only if nothing failed and something passed.
+Clients are installed under ${XDG_CACHE_HOME:-~/.cache}/millrace-clients, never in the tree.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+from suite import broker, scenarios, toolchain, tools  # noqa: E402
+
+
+def incomplete(manifest):
+    """What the manifest forgets: each client must have, or give a reason to lack, every scenario that another client has."""
+    drivers = [c for c in manifest["clients"] if "driver" not in c]
+    every = {s for c in drivers for s in c["scenarios"]}
+    gaps = []
+    for c in drivers:
+        own = {f"cross_read/{c['name']}"}
+        lacking = every - set(c["scenarios"]) - set(c["without"]) - own
+        gaps += [f"{c['name']} lacks {s} and gives no reason" for s in sorted(lacking)]
+        gaps += [f"{c['name']} is read by nobody"] * (f"cross_read/{c['name']}" not in every)
+    return gaps + [f"{n} is not in the manifest" for n in toolchain.INSTALL if n not in {c["name"] for c in drivers}]
+
+
+def cells_of(manifest, pattern):
+    """Ordered so that each client's own cells come first, then what others wrote, then the tools, deletions last."""
+    late = lambda s: 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
+    cells = [(c, s) for c in manifest["clients"] for s in c["scenarios"]]
+    cells.sort(key=lambda cell: (late(cell[1]), "driver" in cell[0]))
+    title = lambda c, s: f"{c['name']} {c['version']} {s}"
+    fits = lambda text: pattern is None or pattern in text or fnmatch.fnmatch(text, pattern)
+    return [(c, s) for c, s in cells if fits(title(c, s))]
+
+
+def install_all(names):
+    """name -> (command, environment), or the exception that says what is missing."""
+
+    def one(name):
+        try:
+            return toolchain.INSTALL[name]()
+        except toolchain.Missing as e:
+            return e
+        except Exception as e:
+            return RuntimeError(f"could not be installed: {e}")
+
+    families = [[n for n in names if n in f] for f in FAMILIES]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda family: [(n, one(n)) for n in family], families)
+    return dict(pair for family in done for pair in family)
+
+
+# Clients that share an installation, or Debian's package lock, are installed one after the other.
+FAMILIES = [
+    ("kcat", "librdkafka", "confluent-kafka-python", "aiokafka"),
+    ("kafka-clients",),
+    ("franz-go", "sarama"),
+    ("kafkajs",),
+]
+
+
+def run_cell(c, kafka_tools, client, scenario):
+    """None, or the reason why the cell fails."""
+    try:
+        if "driver" in client:
+            got = c.ask(client["driver"], "version")
+            assert got == client["version"], f"the tools are {got}, the manifest says {client['version']}"
+            getattr(kafka_tools, scenario)()
+        else:
+            scenarios.run(c, client["name"], scenario)
+    except Exception as e:
+        return str(e).replace("\n", " ") or type(e).__name__
+    return None
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--list", action="store_true")
+    options.add_argument("--only", metavar="PATTERN")
+    options.add_argument("--keep", action="store_true")
+    options.add_argument("--build-java", action="store_true")
+    asked = options.parse_args()
+    if asked.build_java:
+        print(toolchain.java_class_path())
+        return 0
+    with open(os.path.join(HERE, "manifest.json")) as f:
+        manifest = json.load(f)
+    gaps = incomplete(manifest)
+    cells = cells_of(manifest, asked.only)
+    if asked.list:
+        for client, scenario in cells:
+            print(client["name"], client["version"], scenario)
+        return 0
+
+    work = tempfile.mkdtemp(prefix="millrace-clients-")
+    failed = [f"manifest: {gap}" for gap in gaps]
+    for gap in failed:
+        print("FAIL", gap, flush=True)
+    began = time.monotonic()
+    installed = install_all(list(toolchain.INSTALL))
+    print(f"clients installed in {time.monotonic() - began:.1f}s", flush=True)
+    passed, under_test, broken = 0, None, None
+    try:
+        under_test = broker.Broker(work, os.path.dirname(os.path.dirname(HERE)))
+    except RuntimeError as e:
+        broken = str(e)
+    c = under_test and scenarios.Context(manifest, under_test, installed, work, f"suite{int(time.time()):x}")
+    kafka_tools = c and tools.Tools(c)
+    for client, scenario in cells:
+        cell_began = time.monotonic()
+        reason = broken or run_cell(c, kafka_tools, client, scenario)
+        title = f"{client['name']} {client['version']} {scenario} {time.monotonic() - cell_began:.1f}s"
+        if reason is None:
+            passed += 1
+            print("ok", title, flush=True)
+        else:
+            failed.append(title)
+            print("FAIL", title, reason, flush=True)
+    if c:
+        c.stop()
+        ending = under_test.stop()
+        if ending:
+            failed.append(ending)
+            print("FAIL", ending, flush=True)
+    print(f"{time.monotonic() - began:.0f}s in all")
+    if failed or asked.keep:
+        print(f"logs are in {work}")
+    else:
+        shutil.rmtree(work)
+    print(f"{passed} passed, {len(failed)} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Parts of run.py, the client suite's runner."""
