@@ -47,7 +47,8 @@ def produce(topic, partitions, count, flavor, codec, idempotent):
         for i in range(p, count, partitions):
             key, value, _ = records.record("text", i)
             lines.append(key + b"|" + value + b"\n")
-        settings = ["-z", codec, "-X", "acks=all", "-X", f"enable.idempotence={'true' if idempotent else 'false'}"]
+        order = "enable.idempotence=true" if idempotent else "max.in.flight=1"  # a retry must not overtake
+        settings = ["-z", codec, "-X", "acks=all", "-X", order]
         kcat("-P", "-t", topic, "-p", str(p), "-K", "|", "-H", "origin=kcat", *settings, given=b"".join(lines))
 
 

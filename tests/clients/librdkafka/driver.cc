@@ -7,7 +7,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -39,7 +38,7 @@ struct message_closer {
 using message = std::unique_ptr<rd_kafka_message_t, message_closer>;
 
 struct acknowledgements {
-    std::set<std::pair<int32_t, int64_t>> offsets;
+    std::map<int64_t, std::pair<int32_t, int64_t>> offsets;  // by record index
     string failure;
 };
 
@@ -48,7 +47,7 @@ void delivered(rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
     if (m->err)
         acks.failure = rd_kafka_err2name(m->err);
     else
-        acks.offsets.emplace(m->partition, m->offset);
+        acks.offsets[reinterpret_cast<intptr_t>(m->_private)] = {m->partition, m->offset};
 }
 
 client open(rd_kafka_type_t kind, std::map<string, string> settings, acknowledgements* acks = nullptr) {
@@ -127,6 +126,7 @@ void produce(const topic_args& a) {
     client producer = open(RD_KAFKA_PRODUCER,
                            {{"compression.type", a.codec},
                             {"enable.idempotence", a.idempotent ? "true" : "false"},
+                            {"max.in.flight", a.idempotent ? "5" : "1"},  // a retry must not overtake
                             {"acks", "all"},
                             {"linger.ms", "5"}},
                            &acks);
@@ -141,14 +141,15 @@ void produce(const topic_args& a) {
             producer.get(), RD_KAFKA_V_TOPIC(a.topic.c_str()), RD_KAFKA_V_PARTITION(static_cast<int32_t>(i % a.partitions)),
             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(records::time_ms(i)),
             RD_KAFKA_V_KEY(at(r.key), size(r.key)), RD_KAFKA_V_VALUE(at(r.value), size(r.value)),
-            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+            RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(static_cast<intptr_t>(i))),
+            RD_KAFKA_V_END);
         require(err, "produce");
         rd_kafka_poll(producer.get(), 0);
     }
     require(rd_kafka_flush(producer.get(), wait_ms), "flush");
     if (!acks.failure.empty()) throw runtime_error("delivery: " + acks.failure);
     for (int64_t i = 0; i < a.count; ++i)
-        if (!acks.offsets.contains({static_cast<int32_t>(i % a.partitions), i / a.partitions}))
+        if (acks.offsets[i] != std::pair(static_cast<int32_t>(i % a.partitions), i / a.partitions))
             throw runtime_error("record " + to_string(i) + " was not acknowledged at its offset");
 }
 

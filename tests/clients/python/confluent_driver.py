@@ -48,6 +48,7 @@ def produce(topic, partitions, count, flavor, codec, idempotent):
             "bootstrap.servers": BOOTSTRAP,
             "compression.type": codec,
             "enable.idempotence": bool(idempotent),
+            "max.in.flight": 5 if idempotent else 1,  # a retry must not overtake
             "acks": "all",
             "linger.ms": 5,
             "message.timeout.ms": WAIT_S * 1000,

@@ -42,6 +42,11 @@ def judge(text):
     return count, codecs, idempotent
 
 
+def has_entries(path):
+    with open(path, "rb") as f:
+        return any(f.read(4096))
+
+
 def dump(tool, files, *options):
     return tool("org.apache.kafka.tools.DumpLogSegments", *options, "--files", ",".join(files))
 
@@ -59,6 +64,10 @@ def check_topic(tool, log_dir, topic, partitions, count, codec, idempotent):
     indexes = files_of(log_dir, topic, partitions, ".index", ".timeindex")
     if not indexes:
         raise Bad(f"{topic}: no index files")
-    judge(dump(tool, indexes))
-    judge(dump(tool, indexes, "--index-sanity-check"))
+    if os.path.isdir(os.path.join(log_dir, "__cluster_metadata-0")):
+        # Apache Kafka itself, as reference: its open indexes are preallocated, and its tool complains of one without entries.
+        indexes = [i for i in indexes if has_entries(i)]
+    if indexes:
+        judge(dump(tool, indexes))
+        judge(dump(tool, indexes, "--index-sanity-check"))
     return len(logs), len(indexes)

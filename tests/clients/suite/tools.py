@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 
 from . import dump_log
 
@@ -79,6 +80,10 @@ class Tools:
         given = "".join(f"k{i}:line {i}\n" for i in range(200))
         options = ("--reader-property", "parse.key=true", "--reader-property", "key.separator=:", "--compression-codec", "lz4")
         self.on_broker("org.apache.kafka.tools.ConsoleProducer", "--topic", topic, *options, given=given.encode())
+        end = f"{topic}:0:200"  # the producer closes, and so flushes, in a shutdown hook that this JVM has yet to run
+        deadline = time.monotonic() + TOOL_S
+        while self.on_broker("org.apache.kafka.tools.GetOffsetShell", "--topic", topic).strip() != end:
+            assert time.monotonic() < deadline, "the console producer's 200 lines did not arrive"
         said = self.on_broker(
             "org.apache.kafka.tools.consumer.ConsoleConsumer",
             *("--topic", topic, "--partition", "0", "--offset", "50", "--max-messages", "150", "--timeout-ms", "20000"),
@@ -106,6 +111,25 @@ class Tools:
         said = self.on_broker("org.apache.kafka.tools.BrokerApiVersionsCommand")
         for api in ("Produce(0)", "Fetch(1)", "ListOffsets(2)", "Metadata(3)", "ApiVersions(18)", "OffsetForLeaderEpoch(23)"):
             assert re.search(re.escape(api) + r": \d+ to \d+ \[usable: \d+\]", said), f"{api} is not usable: {said[:300]}"
+
+    def dump_rolled_segments(self):
+        """Two rolls of a small segment size, so that closed segments with filled indexes are read too."""
+        assert self.c.log_dir, "the data directory is not known: set MILLRACE_LOG_DIR"
+        topic = self.c.fresh("tools-rolled")
+        small = ("--config", "segment.bytes=1048576", "--config", "index.interval.bytes=4096", "--config", "retention.ms=-1")
+        self.topic_command("--create", "--topic", topic, "--partitions", "1", *small)
+        self.c.ask("kafka-clients", f"produce {topic} 1 20000 full none 1", TOOL_S)
+        self.c.ask("kafka-clients", f"read {topic} 1 20000 full", TOOL_S)
+        self.c.ask("kafka-clients", f"seek_time {topic} 1 20000 full", TOOL_S)
+        logs, indexes = dump_log.check_topic(self.run, self.c.log_dir, topic, 1, 20000, "none", True)
+        filled = [i for i in dump_log.files_of(self.c.log_dir, topic, 1, ".index", ".timeindex") if dump_log.has_entries(i)]
+        assert logs >= 3 and indexes >= 4 and len(filled) >= 4, f"{logs} segments, {indexes} indexes, {len(filled)} of them filled"
+        snapshots = dump_log.files_of(self.c.log_dir, topic, 1, ".snapshot")
+        assert snapshots, "no producer snapshot was taken at a roll"
+        said = dump_log.dump(self.run, snapshots)
+        assert "producerId: " in said, said[:300]
+        dump_log.judge(said)
+        self.topic_command("--delete", "--topic", topic)
 
     def dump_log(self):
         """Every topic that the suite has written and not deleted, with its indexes; then the producer snapshots."""
