@@ -4,8 +4,9 @@ import os
 import re
 
 TROUBLE = re.compile(
-    r"corrupt|isvalid: false|exception|mismatch|non-consecutive|misaligned|out of order|invalid bytes|does not match|failed|error", re.I
+    r"corrupt|isvalid: false|exception|mismatch|misaligned|out of order|invalid bytes|does not match|failed|error", re.I
 )
+GAP = re.compile(r"\s*(-?\d+) is followed by (\d+)")
 CODEC = re.compile(r"compresscodec: (\w+)")
 PRODUCER = re.compile(r"producerId: (-?\d+)")
 
@@ -32,7 +33,8 @@ def judge(text):
     for line in text.splitlines():
         if line.startswith("Dumping "):
             continue
-        if TROUBLE.search(line):
+        gap = GAP.match(line)
+        if TROUBLE.search(line) or (gap and gap.group(1) != "-1"):  # -1: how the tool starts on a file that is not the first
             raise Bad(f"dump says: {line[:300]}")
         if line.startswith("| offset:"):
             count += 1
@@ -64,10 +66,13 @@ def check_topic(tool, log_dir, topic, partitions, count, codec, idempotent):
     indexes = files_of(log_dir, topic, partitions, ".index", ".timeindex")
     if not indexes:
         raise Bad(f"{topic}: no index files")
+    sane = indexes
     if os.path.isdir(os.path.join(log_dir, "__cluster_metadata-0")):
-        # Apache Kafka itself, as reference: its open indexes are preallocated, and its tool complains of one without entries.
+        # Apache Kafka itself, as reference, preallocates its open indexes, of which its own tool complains.
         indexes = [i for i in indexes if has_entries(i)]
+        sane = [i for i in indexes if os.path.getsize(i) < 10_000_000]
     if indexes:
         judge(dump(tool, indexes))
-        judge(dump(tool, indexes, "--index-sanity-check"))
+    if sane:
+        judge(dump(tool, sane, "--index-sanity-check"))
     return len(logs), len(indexes)
