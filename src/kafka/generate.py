@@ -3,7 +3,7 @@
 
     generate.py api SCHEMA HEADER SOURCE
     generate.py table OUTPUT SCHEMA...
-    generate.py random OUTPUT SCHEMA...     random messages for the round-trip test
+    generate.py random HEADER SOURCE SCHEMA...    random messages for the round-trip test
 """
 import os
 import sys
@@ -635,12 +635,106 @@ def generate_table(output, schemas):
     out.write(output)
 
 
+class FillWriter:
+    """Random messages for the tests: each field that the version has, null where it may be, tagged ones included."""
+
+    def __init__(self, message, out):
+        self.m, self.out = message, out
+        self.parts = message.structs + [message]
+
+    def one(self, f, target, null, element):
+        plain = element or f.nullable.empty()
+        if f.type in ("string", "bytes", "records"):
+            secret = "secret_" if f.secret else ""
+            call = f"from.{secret}{f.type}()"
+            if f.type == "records" or not plain:
+                kind = "records_field" if f.type == "records" else f"nullable_{f.type}"
+                return f"if ({null} && from.chance()) {target} = {kind}{{}}; else {target} = {kind}{{{call}}};"
+            return f"{target} = {call};"
+        if f.type not in PRIMITIVES:
+            if not plain:
+                return (f"if ({null} && from.chance()) {target}.reset(); "
+                        f"else fill(from, version, {target}.emplace());")
+            return f"fill(from, version, {target});"
+        strong = number_type(f)
+        raw = f"from.number<{PRIMITIVES[f.type][0]}>()" if f.type != "uuid" else "from.id()"
+        if strong:
+            raw = f"static_cast<{strong}>({raw})" if f.number in ENUMS else f"{strong}{{{raw}}}"
+        return f"{target} = {raw};"
+
+    def define(self):
+        out, m = self.out, self.m
+        for s in self.parts:
+            cpp = s.name if s is m else f"{m.name}::{s.name}"
+            out(f"void fill(message_source& from, std::int16_t version, {cpp}& out) {{")
+            for f in s.fields:
+                test = condition(f.versions, s.versions)
+                null = flag(f.nullable, f.versions)
+                null = null if null in ("true", "false") else f"({null})"
+                out(f"if ({test or 'version >= 0'}) {{")
+                if f.array:
+                    kind = element_type(f) if f.type in PRIMITIVES else f"{m.name}::{element_type(f)}"
+                    out(f"if ({null} && from.chance()) {{")
+                    out(f"out.{f.name} = array_view<{kind}>::null();")
+                    out("} else {")
+                    out(f"auto items = from.arena.make_array<{kind}>(from.count());")
+                    out(f"for ([[maybe_unused]] auto& item : items) {{ {self.one(f, 'item', 'false', True)} }}")
+                    out(f"out.{f.name} = items;")
+                    out("}")
+                else:
+                    out(self.one(f, f"out.{f.name}", null, False))
+                out("}")
+            out("}")
+            out()
+
+
+def generate_random(header, source, schemas):
+    apis = sorted((schema_file.parse(s) for s in schemas), key=lambda a: a.key)
+    messages = [m for a in apis for m in a.messages]
+    out = Out()
+    out("// Made from the schema files by generate.py.")
+    out("#pragma once")
+    out()
+    out('#include "message_source.h"')
+    out()
+    for a in apis:
+        out(f'#include "kafka/messages/{a.name}.h"')
+    out()
+    out("namespace millrace::kafka {")
+    out.depth = 0
+    for m in messages:
+        out(f"void fill(message_source& from, std::int16_t version, {m.name}& out);")
+    out()
+    out("// Calls `visit` with an empty message of each kind.")
+    out("template <class Visit> void each_message(Visit visit) {")
+    for m in messages:
+        out(f'visit("{m.name}", {m.name}{{}});')
+    out("}")
+    out.depth = 1
+    out("} // namespace millrace::kafka")
+    out.write(header)
+
+    out = Out()
+    out("// Made from the schema files by generate.py.")
+    out(f'#include "{os.path.basename(header)}"')
+    out()
+    out("namespace millrace::kafka {")
+    out.depth = 0
+    for m in messages:
+        FillWriter(m, out).define()
+    out.depth = 1
+    out("} // namespace millrace::kafka")
+    out.write(source)
+
+
 def main(argv):
     try:
         if argv[1] == "api":
             generate_api(*argv[2:5])
         elif argv[1] == "table":
             generate_table(argv[2], argv[3:])
+        elif argv[1] == "random":
+            generate_random(argv[2], argv[3], argv[4:])
         else:
             sys.exit(__doc__)
     except schema_file.SchemaError as error:
