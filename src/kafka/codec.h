@@ -7,6 +7,8 @@
 
 namespace millrace::kafka::codec {
 
+inline constexpr std::int64_t string_bytes_max = 0x7fff;
+
 // A length or count as it stands on the wire: -1 for null. Fails the reader where null is not allowed.
 inline std::int64_t get_length(reader& in, bool flex, bool nullable, bool two_bytes) {
     std::int64_t length;
@@ -18,6 +20,12 @@ inline std::int64_t get_length(reader& in, bool flex, bool nullable, bool two_by
         if (!nullable) in.fail();
         return -1;
     }
+    // As in Kafka, a compact string is no longer than a plain one can be: what came in by one version can go out by
+    // any other.
+    if (two_bytes && length > string_bytes_max) {
+        in.fail();
+        return -1;
+    }
     return length;
 }
 
@@ -25,7 +33,9 @@ inline bytes_view get_span(reader& in, std::int64_t length) {
     return length < 0 ? bytes_view{} : in.take(static_cast<std::size_t>(length));
 }
 
-inline std::string_view get_string(reader& in, bool flex) { return as_text(get_span(in, get_length(in, flex, false, true))); }
+inline std::string_view get_string(reader& in, bool flex) {
+    return as_text(get_span(in, get_length(in, flex, false, true)));
+}
 inline nullable_string get_nullable_string(reader& in, bool flex, bool nullable) {
     auto length = get_length(in, flex, nullable, true);
     if (length < 0) return {};
@@ -102,13 +112,12 @@ inline std::size_t tag_size(std::uint32_t tag, std::size_t size) {
 }
 
 inline void put_length(writer& out, std::size_t length, bool flex, bool two_bytes) {
+    MR_ASSERT(length <= (two_bytes ? 0x7fff : 0x7ffffffe), "string, array or bytes are too long for the wire");
     if (flex) {
         out.uvarint(static_cast<std::uint32_t>(length + 1));
     } else if (two_bytes) {
-        MR_ASSERT(length <= 0x7fff, "string is too long for its length field");
         out.i16(static_cast<std::int16_t>(length));
     } else {
-        MR_ASSERT(length <= 0x7fffffff, "array or bytes are too long for their length field");
         out.i32(static_cast<std::int32_t>(length));
     }
 }

@@ -32,7 +32,7 @@ def member_type(f):
     if not f.nullable.empty() and f.type in ("string", "bytes"):
         return f"{NS}::nullable_{f.type}"
     if not f.nullable.empty() and f.type not in PRIMITIVES:
-        return f"std::optional<{f.type}>"
+        return f"{NS}::nullable_part<{f.type}>"
     return element_type(f)
 
 
@@ -52,9 +52,9 @@ def default_value(f):
     if f.type == "bytes":
         return "" if f.default == "null" or f.nullable.empty() else "millrace::bytes_view{}"
     if f.type not in PRIMITIVES:
-        if f.nullable.empty() or f.default == "null":
-            return ""
-        return f"{f.type}{{}}"
+        if not f.nullable.empty() and f.default != "null":
+            raise schema_file.SchemaError(f"{f.name}: a nullable part needs 'default null'")
+        return ""
     if f.type in ("uuid", "records") or f.default is None:
         return ""
     return f.default if f.type in ("bool", "float64") else int_literal(f.default, f.type)

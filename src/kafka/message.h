@@ -132,6 +132,31 @@ template <class T> class array_view {
     bool null_ = false;
 };
 
+// A part of a message that may be null. Default: null. Not std::optional: its constraints look at the part while the
+// message around it is incomplete, and clang then finds no way to construct it.
+template <class T> class nullable_part {
+  public:
+    bool has_value() const { return present_; }
+    explicit operator bool() const { return present_; }
+    const T& operator*() const { return part_; }
+    const T* operator->() const { return &part_; }
+    T& operator*() { return part_; }
+    T* operator->() { return &part_; }
+    T& emplace() {
+        part_ = T{};
+        present_ = true;
+        return part_;
+    }
+    void reset() { *this = {}; }
+    friend bool operator==(const nullable_part& a, const nullable_part& b) {
+        return a.present_ == b.present_ && (!a.present_ || a.part_ == b.part_);
+    }
+
+  private:
+    T part_{};
+    bool present_ = false;
+};
+
 // Where the bytes of one records field belong: after `at` bytes of what the writer wrote, `size` bytes follow that
 // are not in the writer's range. `data` is what the message pointed at, null for `records_field::by_size`.
 // Points come in the order of the records fields in the message; null and empty fields have none.

@@ -98,12 +98,12 @@ TEST_CASE("kafka: a known tag whose size does not fit its value is refused") {
     }
 }
 
-TEST_CASE("kafka: a claim of two thousand million topics allocates nothing") {
-    for (auto bytes : {raw({0x7f, 0xff, 0xff, 0xff, 0, 1, 'a'}), raw({0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0})}) {
+TEST_CASE("kafka: a claim of more topics than the bytes can hold allocates nothing") {
+    for (auto bytes : {raw({0, 0, 3, 0xe8, 0, 1, 'a'}), raw({0x7f, 0xff, 0xff, 0xff, 0, 1, 'a'}), raw({0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0})}) {
         message_arena arena;
         metadata_request out;
         reader in{bytes};
-        CHECK_FALSE(decode(in, bytes[0] == std::byte{0x7f} ? 4 : 9, arena, out));
+        CHECK_FALSE(decode(in, bytes[0] == std::byte{0xff} ? 9 : 4, arena, out));
         CHECK(arena.held_bytes() == 0);
     }
 }
@@ -127,6 +127,23 @@ TEST_CASE("kafka: a frame full of the smallest elements stops at the budget") {
     CHECK(decode(in_few, 4, arena, out));
     CHECK(out.coordinator_keys.size() == 100);
     CHECK_FALSE(decode(in_small, 4, small, out)); // the owner's own limit
+}
+
+TEST_CASE("kafka: a string longer than 32767 bytes is refused in the compact form too") {
+    for (std::size_t size : {32767, 32768}) {
+        CAPTURE(size);
+        std::vector<std::byte> bytes(3 + size + 2);
+        writer out{bytes};
+        out.uvarint(static_cast<std::uint32_t>(size + 1));
+        message_arena arena;
+        api_versions_request request;
+        auto name_end = out.written() + size;
+        bytes.resize(name_end);
+        bytes.push_back(std::byte{1});
+        bytes.push_back(std::byte{0});
+        reader in{bytes};
+        CHECK(decode(in, 3, arena, request) == (size == 32767));
+    }
 }
 
 TEST_CASE("kafka: a nullable struct is one byte, then its fields") {
