@@ -1,0 +1,191 @@
+#include "runtime/shard.h"
+
+#include "base/assert.h"
+
+namespace millrace::runtime {
+
+namespace {
+thread_local shard* current = nullptr;
+}
+
+current_shard::current_shard(shard& s) : previous_{current} { current = &s; }
+current_shard::~current_shard() { current = previous_; }
+
+shard& shard::current() {
+    MR_ASSERT(runtime::current, "no shard is turning on this thread");
+    return *runtime::current;
+}
+
+shard::shard(shard_id id, const ports& world, driver& feed, const turn_limits& limits)
+    : id_{id}, world_{world}, feed_{feed}, limits_{limits}, now_{world.clock->now()}, timers_{now_} {}
+
+shard::~shard() = default;
+
+shard_group::shard_group(std::vector<shard*> shards) : shards_{std::move(shards)} {
+    for (std::size_t i = 0; i < shards_.size() * shards_.size(); ++i) boxes_.push_back(std::make_unique<mailbox>());
+    for (auto* s : shards_) {
+        s->group_ = this;
+        s->touched_.assign(shards_.size(), false);
+        for (std::size_t i = 0; i < shards_.size(); ++i)
+            s->delayed_.push_back(std::make_unique<intrusive_list<message, message_tag>>());
+    }
+}
+
+void shard::send(shard_id to, message& m) {
+    if (to == id_) {
+        to_self_.push_back(m);
+        return;
+    }
+    stats_.messages_sent.add(1);
+    auto& waiting = *delayed_[to.value];
+    if (!waiting.empty() || !group_->between(id_, to).push(m)) {
+        stats_.messages_delayed.add(1);
+        waiting.push_back(m);
+    }
+    touched_[to.value] = true;
+}
+
+void shard::flush_delayed() {
+    for (std::size_t to = 0; to < delayed_.size(); ++to) {
+        auto& waiting = *delayed_[to];
+        while (!waiting.empty()) {
+            message& m = waiting.front();
+            // Unlinked first: once pushed, the message belongs to the other shard.
+            waiting.pop_front();
+            if (!group_->between(id_, shard_id{static_cast<std::uint32_t>(to)}).push(m)) {
+                waiting.push_front(m);
+                break;
+            }
+            touched_[to] = true;
+        }
+    }
+}
+
+void shard::ring_touched() {
+    for (std::size_t to = 0; to < touched_.size(); ++to) {
+        if (!touched_[to]) continue;
+        touched_[to] = false;
+        shard& target = group_->at(shard_id{static_cast<std::uint32_t>(to)});
+        // The fence pairs with the one in turn(): either the target sees our message before it sleeps, or we see it asleep.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (target.asleep_.load(std::memory_order_relaxed) && target.asleep_.exchange(false)) {
+            stats_.doorbells_rung.add(1);
+            target.ring_doorbell();
+        }
+    }
+}
+
+bool shard::deliver() {
+    bool any = false;
+    while (message* m = to_self_.pop_front()) {
+        any = true;
+        m->arrived(*m);
+    }
+    if (!group_) return any;
+    for (std::uint32_t from = 0; from < group_->size(); ++from) {
+        if (from == id_.value) continue;
+        mailbox& box = group_->between(shard_id{from}, id_);
+        // Bounded by what the box holds: a message that is answered at once may bring another one.
+        for (std::uint32_t n = 0; n < mailbox::mailbox_slots_max; ++n) {
+            message* m = box.pop();
+            if (!m) break;
+            any = true;
+            m->arrived(*m);
+        }
+    }
+    return any;
+}
+
+bool shard::has_mail() const {
+    if (!to_self_.empty()) return true;
+    if (!group_) return false;
+    for (std::uint32_t from = 0; from < group_->size(); ++from)
+        if (from != id_.value && !group_->between(shard_id{from}, id_).looks_empty()) return true;
+    return false;
+}
+
+// True if the run queue was emptied within the turn's time.
+bool shard::run_ready() {
+    constexpr unsigned clock_every = 16; // reading the clock costs about as much as a small completion
+    unsigned n = 0;
+    while (completion* c = ready_.pop()) {
+        c->done(*c);
+        if (++n % clock_every == 0 && world_.clock->now() - turn_began_ >= limits_.turn_max) return ready_.empty();
+    }
+    return true;
+}
+
+bool shard::run_phase(phase p) {
+    auto& members = phases_[static_cast<std::size_t>(p)];
+    if (members.empty()) return true;
+    intrusive_list<phase_member, phase_tag> now_running;
+    now_running.splice_back(members);
+    bool all = true;
+    while (phase_member* m = now_running.pop_front()) {
+        if (!m->run(*m)) {
+            all = false;
+            if (!m->linked()) members.push_back(*m);
+        }
+    }
+    return all && members.empty();
+}
+
+void shard::turn() {
+    current_shard mark{*this};
+    now_ = turn_began_ = world_.clock->now();
+    stats_.turns.add(1);
+    append_left_ = limits_.append_bytes_max;
+    send_left_ = limits_.send_bytes_max;
+
+    timers_.advance(now_);
+    bool idle = run_ready();
+    while (deliver() && idle && world_.clock->now() - turn_began_ < limits_.turn_max) idle = run_ready();
+    auto parsed = world_.clock->now();
+    idle = run_phase(phase::append) && idle;
+    auto appended = world_.clock->now();
+    // Inline appends finish at once: their answers belong to this turn.
+    idle = run_ready() && idle;
+    idle = run_phase(phase::commit) && idle;
+    auto committed = world_.clock->now();
+    idle = run_ready() && idle;
+    idle = run_phase(phase::send) && idle;
+    idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
+    auto sent = world_.clock->now();
+    if (sent - turn_began_ >= limits_.stall_threshold) {
+        auto longest = parsed - turn_began_;
+        counter* cause = &stats_.stalls_parse;
+        if (appended - parsed > longest) longest = appended - parsed, cause = &stats_.stalls_append;
+        if (committed - appended > longest) longest = committed - appended, cause = &stats_.stalls_commit;
+        if (sent - committed > longest) longest = sent - committed, cause = &stats_.stalls_send;
+        cause->add(1);
+        stats_.longest_stall_ns.raise_to(static_cast<std::uint64_t>((sent - turn_began_).count()));
+    }
+
+    if (group_) {
+        flush_delayed();
+        ring_touched();
+    }
+    if (!idle || stopping_) {
+        feed_.wait(mono_time{});
+        return;
+    }
+    asleep_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (has_mail()) {
+        asleep_.store(false, std::memory_order_relaxed);
+        feed_.wait(mono_time{});
+        return;
+    }
+    stats_.waits.add(1);
+    mono_time until = timers_.next_wake();
+    for (auto& waiting : delayed_)
+        if (!waiting->empty()) until = std::min(until, now_ + timer_wheel::tick); // the other mailbox was full: try again soon
+    feed_.wait(until);
+    asleep_.store(false, std::memory_order_relaxed);
+}
+
+void shard::run() {
+    while (!stopping_) turn();
+}
+
+} // namespace millrace::runtime

@@ -1,0 +1,80 @@
+#include "runtime/timer.h"
+
+#include <algorithm>
+
+namespace millrace::runtime {
+
+std::uint64_t timer_wheel::tick_of(mono_time t) const {
+    if (t <= start_) return 0;
+    auto since = static_cast<std::uint64_t>((t - start_).count());
+    auto per = static_cast<std::uint64_t>(tick.count());
+    return (since + per - 1) / per;
+}
+
+void timer_wheel::place(timer& t, std::uint64_t due) {
+    due = std::max(due, current_ + 1);
+    std::uint64_t distance = due - current_;
+    int level = 0;
+    while (level + 1 < levels && distance >= (std::uint64_t{1} << (slot_bits * (level + 1)))) ++level;
+    if (level == levels - 1) due = std::min(due, current_ + (std::uint64_t{1} << (slot_bits * levels)) - 1);
+    wheel_[level][(due >> (slot_bits * level)) & (slots - 1)].push_back(t);
+}
+
+void timer_wheel::arm(timer& t, mono_time deadline) {
+    t.unlink();
+    t.deadline = deadline;
+    if (deadline == never) return;
+    place(t, tick_of(deadline));
+}
+
+void timer_wheel::cascade(int level) {
+    slot moved;
+    moved.splice_back(wheel_[level][(current_ >> (slot_bits * level)) & (slots - 1)]);
+    // `place` never puts a timer into the tick that is being processed, so what is due now goes to the level-0 slot itself.
+    while (timer* t = moved.pop_front()) {
+        std::uint64_t due = tick_of(t->deadline);
+        if (due <= current_)
+            wheel_[0][current_ & (slots - 1)].push_back(*t);
+        else
+            place(*t, due);
+    }
+}
+
+void timer_wheel::advance(mono_time now) {
+    if (now < start_) return;
+    auto target = static_cast<std::uint64_t>((now - start_).count()) / static_cast<std::uint64_t>(tick.count());
+    while (current_ < target) {
+        // Jump over ticks in which nothing can happen.
+        std::uint64_t next_stop = target;
+        for (int level = 0; level < levels; ++level) {
+            std::uint64_t unit = current_ >> (slot_bits * level);
+            for (std::uint64_t i = 1; i <= slots; ++i) {
+                if (wheel_[level][(unit + i) & (slots - 1)].empty()) continue;
+                next_stop = std::min(next_stop, (unit + i) << (slot_bits * level));
+                break;
+            }
+        }
+        current_ = std::max(current_ + 1, next_stop);
+        for (int level = levels - 1; level > 0; --level)
+            if ((current_ & ((std::uint64_t{1} << (slot_bits * level)) - 1)) == 0) cascade(level);
+        slot due;
+        due.splice_back(wheel_[0][current_ & (slots - 1)]);
+        while (timer* t = due.pop_front()) t->fired(*t);
+    }
+}
+
+mono_time timer_wheel::next_wake() const {
+    std::uint64_t best = UINT64_MAX;
+    for (int level = 0; level < levels; ++level) {
+        std::uint64_t unit = current_ >> (slot_bits * level);
+        for (std::uint64_t i = 1; i <= slots; ++i) {
+            if (wheel_[level][(unit + i) & (slots - 1)].empty()) continue;
+            best = std::min(best, (unit + i) << (slot_bits * level));
+            break;
+        }
+    }
+    if (best == UINT64_MAX) return never;
+    return start_ + tick * static_cast<std::int64_t>(best);
+}
+
+} // namespace millrace::runtime
