@@ -1,0 +1,123 @@
+#include "partition/producer_state.h"
+
+#include "base/crc32c.h"
+#include "base/reader.h"
+#include "base/writer.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace millrace::partition {
+
+namespace {
+
+bool follows(sequence_number last, sequence_number next) {
+    return next.value == last.value + std::int64_t{1} ||
+           (next.value == 0 && last.value == std::numeric_limits<std::int32_t>::max());
+}
+
+constexpr std::size_t snapshot_header_bytes = 2 + 4;
+constexpr std::size_t snapshot_entry_bytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
+constexpr std::int16_t snapshot_version = 1;
+
+} // namespace
+
+result<std::optional<batch_memory>> producer_states::check(const records::batch_info& batch) const {
+    if (batch.producer_id.value < 0) return std::nullopt;
+    auto found = entries_.find(batch.producer_id);
+    // An unknown producer may begin anywhere: retention or expiry may have taken its past.
+    if (found == entries_.end()) return std::nullopt;
+    const entry& known = found->second;
+    if (batch.producer_epoch < known.epoch) return std::unexpected{errc::invalid_producer_epoch};
+    if (batch.producer_epoch > known.epoch) {
+        if (batch.base_sequence.value != 0) return std::unexpected{errc::out_of_order_sequence};
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < known.count; ++i) {
+        const batch_memory& b = known.batches[i];
+        if (b.base_sequence == batch.base_sequence && b.last_sequence == batch.last_sequence) return b;
+    }
+    const batch_memory* last = known.last();
+    if (last && !follows(last->last_sequence, batch.base_sequence))
+        return std::unexpected{errc::out_of_order_sequence};
+    return std::nullopt;
+}
+
+void producer_states::apply(const records::batch_info& batch) {
+    if (batch.producer_id.value < 0 || batch.control) return;
+    entry& e = entries_[batch.producer_id];
+    if (batch.producer_epoch != e.epoch) {
+        e.epoch = batch.producer_epoch;
+        e.count = 0;
+    }
+    if (e.count == batches_remembered_max) {
+        std::move(e.batches.begin() + 1, e.batches.end(), e.batches.begin());
+        --e.count;
+    }
+    e.batches[e.count++] = {batch.base_sequence, batch.last_sequence, batch.base_offset, batch.last_offset,
+                            batch.max_timestamp};
+    e.last_timestamp = batch.max_timestamp;
+}
+
+void producer_states::expire(timestamp_ms now, std::int64_t expiration_ms) {
+    std::erase_if(entries_, [&](const auto& item) {
+        return now.value - item.second.last_timestamp.value >= expiration_ms;
+    });
+}
+
+std::vector<std::byte> producer_states::snapshot() const {
+    // Sorted, so that equal states give equal files.
+    std::vector<std::pair<producer_id, const entry*>> sorted;
+    for (const auto& [id, e] : entries_)
+        if (e.count) sorted.emplace_back(id, &e);
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+
+    std::vector<std::byte> out(snapshot_header_bytes + 4 + sorted.size() * snapshot_entry_bytes);
+    writer w{out};
+    w.i16(snapshot_version);
+    w.u32(0);
+    w.i32(static_cast<std::int32_t>(sorted.size()));
+    for (const auto& [id, e] : sorted) {
+        const batch_memory& last = *e->last();
+        w.i64(id.value);
+        w.i16(e->epoch.value);
+        w.i32(last.last_sequence.value);
+        w.i64(last.last_offset.value);
+        w.i32(static_cast<std::int32_t>(last.last_offset - last.base_offset));
+        w.i64(e->last_timestamp.value);
+        w.i32(e->coordinator_epoch);
+        w.i64(-1); // first offset of the current transaction: none
+    }
+    store_be<std::uint32_t>(out.data() + 2, crc32c(bytes_view{out}.subspan(snapshot_header_bytes)));
+    return out;
+}
+
+bool producer_states::load(bytes_view bytes) {
+    reader r{bytes};
+    if (r.i16() != snapshot_version) return false;
+    auto crc = r.u32();
+    if (!r.ok() || crc32c(bytes.subspan(snapshot_header_bytes)) != crc) return false;
+    auto count = r.i32();
+    if (count < 0 || static_cast<std::size_t>(count) * snapshot_entry_bytes != r.remaining()) return false;
+    entries_.clear();
+    for (std::int32_t i = 0; i < count; ++i) {
+        producer_id id{r.i64()};
+        entry e;
+        e.epoch = {r.i16()};
+        sequence_number last_sequence{r.i32()};
+        log_offset last_offset{r.i64()};
+        std::int32_t delta = r.i32();
+        e.last_timestamp = {r.i64()};
+        e.coordinator_epoch = r.i32();
+        r.i64();
+        // The snapshot keeps the last batch alone. Sequences wrap after the int32 maximum.
+        auto base = static_cast<std::int64_t>(last_sequence.value) - delta;
+        if (base < 0) base += std::int64_t{1} << 31;
+        e.batches[0] = {{static_cast<std::int32_t>(base)}, last_sequence, last_offset - delta, last_offset, e.last_timestamp};
+        e.count = 1;
+        entries_.emplace(id, e);
+    }
+    return r.ok();
+}
+
+} // namespace millrace::partition
