@@ -1,0 +1,35 @@
+// What a metadata request would do, as pure functions: the store runs them before it writes, validate_only runs nothing else.
+// Owner: pure functions; no shard.
+// Invariant: a decision that succeeds can be applied to the image it was made on.
+#pragma once
+
+#include "cluster/image.h"
+
+namespace millrace::cluster {
+
+struct limits {
+    std::int64_t topics_max = 50'000;
+    std::int64_t partitions_max = 100'000;
+    std::int32_t partitions_per_topic_max = 10'000;
+};
+
+struct create_topic_request {
+    std::string name;
+    std::int32_t partition_count = 1;
+    std::int32_t replication_factor = 1; // -1: default
+    config_map overrides;
+    topic_id id;                         // zero: the store draws one
+    bool internal = false;
+};
+
+outcome<topic> decide_create_topic(const image& now, const create_topic_request& request, const limits& bounds,
+                                   const config_map& broker_values);
+outcome<topic_ptr> decide_delete_topic(const image& now, const topic_id& id);
+// `new_count` is the total wanted.
+outcome<topic> decide_create_partitions(const image& now, std::string_view name, std::int32_t new_count,
+                                        const limits& bounds);
+// `overrides` is the full new set.
+outcome<topic> decide_alter_topic_config(const image& now, std::string_view name, const config_map& overrides,
+                                         const config_map& broker_values);
+
+} // namespace millrace::cluster

@@ -1,0 +1,57 @@
+// The broker's options as plain, validated values.
+// Owner: made once by `parse`, then immutable; any shard reads it.
+// Invariant: every value is within the range of its row in the option table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace millrace::config {
+
+struct endpoint {
+    std::string listener; // "PLAINTEXT"
+    std::string host;     // without brackets; empty: every address
+    std::uint16_t port = 0;
+};
+
+enum class durability : std::uint8_t { flush, acks, cache };
+
+struct broker_options {
+    std::int32_t node_id = 1;
+    std::string cluster_id;                       // empty: what the data directory says, or a new one
+    std::vector<endpoint> listeners;
+    std::vector<endpoint> advertised_listeners;   // empty: the address that the client reached
+    std::vector<std::string> log_dirs;
+    std::uint32_t shards = 0;                     // 0: one per usable core
+    bool shard_pin = true;
+
+    std::int32_t num_partitions = 1;
+    std::int32_t default_replication_factor = 1;
+    bool auto_create_topics_enable = true;
+    bool delete_topic_enable = true;
+
+    std::int32_t message_max_bytes = 1'048'588;
+    std::int32_t socket_request_max_bytes = 104'857'600;
+    std::int32_t max_connections = 0;
+    std::int32_t max_connections_per_ip = 0;
+    std::int64_t connections_max_idle_ms = 600'000;
+    std::int32_t fetch_max_bytes = 57'671'680;
+    std::int32_t fetch_sendfile_min_bytes = 0;
+    std::int64_t queued_max_request_bytes = 0;    // request bytes in flight, whole node
+    std::int64_t open_files_max = 0;              // descriptor budget; 0: the process limit
+
+    config::durability durability = config::durability::acks;
+    std::int64_t producer_id_expiration_ms = 86'400'000;
+
+    // Test only; refused unless MILLRACE_TEST=1.
+    bool test_disk_skip_sync = false;
+    bool test_disk_skip_directory_sync = false;
+
+    // Defaults of topic configs under their broker names, those that somebody gave, as plain numbers and words:
+    // what cluster::make_topic_config takes as broker_values.
+    std::map<std::string, std::string, std::less<>> topic_defaults;
+};
+
+} // namespace millrace::config
