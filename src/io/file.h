@@ -1,0 +1,59 @@
+// runtime::file on a real descriptor.
+// Owner: the shard that opened it; `sync` may come from any shard and completes there.
+// Invariant: inline and ring writes to one file never overlap: a log has one write in flight.
+//
+// On ext4 a buffered ring write is a hop to a kernel thread, serialised per file, so appends are made inline by pwritev(2);
+// XFS and btrfs complete ring writes inline, so there the ring takes them. An inline append over `append_slow` (dirty
+// throttling, which is machine-wide) moves the appends of its disk to the ring until `append_calm` has passed.
+#pragma once
+
+#include "io/ring.h"
+#include "runtime/disk.h"
+
+#include <atomic>
+#include <string>
+
+namespace millrace::io {
+
+enum class append_way { inline_write, ring_write };
+
+inline constexpr auto append_slow = runtime::milliseconds{2};
+inline constexpr auto append_calm = runtime::seconds{1};
+// The end of a growing file is taken to be in memory for this long a stretch; beyond it the kernel is asked.
+inline constexpr std::uint64_t resident_tail_bytes = 8 << 20;
+
+// What the files of one disk share.
+struct append_policy {
+    append_way way = append_way::inline_write;
+    std::atomic<std::int64_t> ring_until_ns{0}; // appends go to the ring until then; written by any shard
+    bool skip_sync = false;                     // test mutation: report flushes that were not made
+};
+
+class disk_file final : public runtime::file {
+  public:
+    disk_file(int fd, std::uint64_t size_bytes, append_policy& policy)
+        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, policy_{policy} {}
+    ~disk_file() override;
+
+    bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override;
+    bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override;
+    void sync(runtime::file_op& op) override;
+    void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
+    runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;
+    std::uint64_t size() const override { return size_bytes_; }
+    bool resident(std::uint64_t position, std::uint64_t length) override;
+    void read_ahead(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
+
+    int descriptor() const { return fd_; }
+
+  private:
+    void write_by_ring(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts);
+    void grown_to(std::uint64_t end) { size_bytes_ = size_bytes_ < end ? end : size_bytes_; }
+
+    int fd_;
+    std::uint64_t size_bytes_;
+    std::uint64_t opened_size_bytes_; // bytes before it may be cold
+    append_policy& policy_;
+};
+
+} // namespace millrace::io

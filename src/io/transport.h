@@ -1,0 +1,39 @@
+// runtime::transport on sockets, one per shard.
+// Owner: the shard; created elsewhere, started on the shard's thread after its ring.
+// Invariant: outlives every listener and stream it made, and the ring that serves them.
+#pragma once
+
+#include "io/receive_buffers.h"
+#include "runtime/transport.h"
+
+#include <memory>
+
+namespace millrace::io {
+
+class kernel_transport final : public runtime::transport {
+  public:
+    explicit kernel_transport(runtime::offload& names) : names_{names} {}
+
+    void start() { buffers_.start(); }
+
+    runtime::result<std::unique_ptr<runtime::listener>> listen(const runtime::endpoint& at, int backlog,
+                                                               runtime::accept_handler& handler) override;
+    runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint to) override;
+
+    receive_buffers& buffers() { return buffers_; }
+    // Room to gather small pieces of files for one send; used within one call only.
+    mutable_bytes scratch();
+
+    static constexpr std::size_t scratch_bytes = 256 << 10;
+
+  private:
+    runtime::offload& names_; // getaddrinfo(3) blocks
+    receive_buffers buffers_;
+    std::unique_ptr<std::byte[]> scratch_;
+};
+
+// SO_REUSEPORT lets a second broker take the same port without a word: true if somebody already listens on `at`.
+// Asked once, before the first shard listens.
+runtime::result<bool> address_in_use(const runtime::endpoint& at);
+
+} // namespace millrace::io
