@@ -1,0 +1,237 @@
+// One partition's bytes: segments, indexes, leader epochs; appends, flushes, reads, recovery.
+// Owner: the partition's replica; one shard.
+// Invariant: start <= flushed <= written <= end; what lies below `flushed_offset` survives a power cut, what lies below
+// `written_offset` can be read; only the last two segments can hold unflushed bytes.
+#pragma once
+
+#include "base/bytes.h"
+#include "log/committer.h"
+#include "log/environment.h"
+#include "log/epoch_cache.h"
+#include "log/errc.h"
+#include "log/log_config.h"
+#include "log/recent_batches.h"
+#include "log/segment.h"
+#include "records/batch.h"
+#include "runtime/scope.h"
+#include "runtime/shard.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::log {
+
+// One validated, already patched batch. `done`: res >= 0: written and readable; < 0: -errno.
+struct append_entry : runtime::completion, hook_of<struct append_tag> {
+    using completion::completion;
+    bytes_view batch; // stays valid until done
+    log_offset base_offset = no_offset, last_offset = no_offset;
+    timestamp_ms max_timestamp = no_timestamp;
+    log_offset max_timestamp_offset = no_offset;
+    leader_epoch epoch = no_epoch;
+};
+
+// `done`: res >= 0: flushed_offset() >= up_to; < 0: the directory is offline.
+struct flush_waiter : runtime::completion, hook_of<struct flush_tag> {
+    using completion::completion;
+    log_offset up_to{0};
+};
+
+// A run of whole batches in one segment. `pin` keeps the file open; unlinking the name does not hurt it.
+struct slice {
+    std::shared_ptr<runtime::file> pin;
+    runtime::file* file = nullptr;
+    std::uint64_t position = 0;
+    std::uint32_t length = 0;
+    log_offset first_batch_base = no_offset;
+};
+
+struct timestamp_and_offset {
+    timestamp_ms timestamp = no_timestamp;
+    log_offset offset = no_offset;
+    leader_epoch epoch = no_epoch;
+};
+
+struct log_sizes {
+    std::uint64_t bytes = 0;
+    std::size_t segments = 0;
+};
+
+struct producer_snapshot {
+    log_offset offset{0}; // state of everything below it
+    std::vector<std::byte> bytes;
+};
+
+class partition_log {
+  public:
+    static constexpr std::size_t batch_bytes_max = 256 << 20; // what a scan believes of a length field
+
+    // Creates the partition, durably with its directories' entries, or recovers it.
+    static runtime::task<result<std::unique_ptr<partition_log>>> open(environment& env, std::string directory,
+                                                                      topic_id id, log_config config,
+                                                                      bool clean_shutdown);
+    ~partition_log(); // REQUIRES: closed or removed
+
+    log_offset start_offset() const { return start_; }
+    log_offset end_offset() const { return end_; } // the next one to give out; counts queued appends
+    log_offset written_offset() const { return written_; }
+    log_offset flushed_offset() const { return flushed_; }
+    topic_id id() const { return id_; }
+    const std::string& directory() const { return directory_; }
+    bool offline() const { return failed_; }
+
+    // REQUIRES: entry.base_offset >= end_offset().
+    void append(append_entry& entry);
+    void request_flush(flush_waiter& waiter);
+
+    // Whole batches from the one that holds `from`, of one segment, up to `bytes_max`, all below `limit`. Length 0:
+    // nothing there (yet). nullopt: the place is not known in memory, use read().
+    std::optional<result<slice>> try_read(log_offset from, std::uint32_t bytes_max, log_offset limit,
+                                          bool at_least_one_batch);
+    runtime::task<result<slice>> read(log_offset from, std::uint32_t bytes_max, log_offset limit,
+                                      bool at_least_one_batch);
+
+    // The first record at or after `t` below `limit`.
+    runtime::task<result<std::optional<timestamp_and_offset>>> offset_for_time(timestamp_ms t, log_offset limit);
+    // The first record with the greatest timestamp; none if it is not below `limit`.
+    runtime::task<result<std::optional<timestamp_and_offset>>> max_timestamp(log_offset limit);
+
+    // Durable before the first record of the epoch counts as flushed.
+    result<void> assign_epoch(leader_epoch epoch, log_offset start);
+    epoch_end epoch_end_offset(leader_epoch requested, log_offset limit) const {
+        return epochs_.end_offset_for(requested, limit);
+    }
+    leader_epoch latest_epoch() const { return epochs_.latest(); }
+    leader_epoch epoch_for_offset(log_offset offset) const { return epochs_.at(offset); }
+
+    // Durable when done. REQUIRES: new_start is not above the high watermark, which only the caller knows.
+    runtime::task<result<void>> delete_records(log_offset new_start);
+    // Flushes, writes indexes and the producer snapshot. No append may follow.
+    runtime::task<result<void>> close();
+    // Renames the directory away, then deletes it.
+    runtime::task<result<void>> remove();
+    void set_config(const log_config& config) { config_ = config; }
+    const log_config& config() const { return config_; }
+    log_sizes sizes() const;
+
+    // Asked at roll and close for the producer state of everything below the offset given (end_offset()).
+    std::function<std::vector<std::byte>(log_offset)> snapshot_source;
+    // The newest snapshot not beyond the end of the log; empty bytes if none.
+    runtime::task<result<producer_snapshot>> latest_snapshot();
+    // Every stored batch that ends at or after `from`, in order.
+    runtime::task<result<void>> replay(log_offset from, std::function<void(records::batch_view)> each);
+
+  private:
+    struct appender : runtime::phase_member { // this log in the shard's append phase
+        partition_log& log;
+        explicit appender(partition_log& l);
+    };
+    struct flusher : runtime::phase_member { // … and in its commit phase
+        partition_log& log;
+        explicit flusher(partition_log& l);
+    };
+    struct writing : runtime::file_op {
+        partition_log& log;
+        explicit writing(partition_log& l);
+    };
+    struct flush_timer : runtime::timer {
+        partition_log& log;
+        explicit flush_timer(partition_log& l);
+    };
+    struct reserving : runtime::file_op {
+        partition_log& log;
+        std::shared_ptr<runtime::file> file;
+        std::uint64_t reach = 0;
+        std::coroutine_handle<> waiter{};
+        explicit reserving(partition_log& l);
+    };
+    struct removal {
+        std::string path;
+        runtime::mono_time due;
+    };
+    struct removal_timer : runtime::timer {
+        partition_log& log;
+        explicit removal_timer(partition_log& l);
+    };
+    struct committing : commit_job {
+        std::coroutine_handle<> waiter{};
+    };
+    struct found_batch { // by a scan of headers
+        log_offset base, last;
+        timestamp_ms max_timestamp;
+        std::uint64_t position;
+        std::uint32_t size_bytes;
+    };
+    class header_scan;
+
+    partition_log(environment& env, std::string directory, topic_id id, const log_config& config);
+
+    std::string path(const std::string& name) const { return directory_ + "/" + name; }
+    segment& active() { return *segments_.back(); }
+    std::shared_ptr<segment> segment_for(log_offset offset) const;
+    log_offset end_of(const segment& s) const; // exclusive, of what is written
+
+    // open.cc
+    runtime::task<result<void>> create();
+    runtime::task<result<void>> recover(bool clean_shutdown);
+    runtime::task<result<void>> scan_segment(segment& s, bool check, log_offset& end, bool& torn);
+    runtime::task<result<void>> check_metadata();
+    // append.cc
+    bool run_appends();
+    bool must_roll(const append_entry& entry, std::uint64_t gathered_bytes, bool gathered_any);
+    void write_finished();
+    void fail_everything();
+    void grow_reserve();
+    runtime::task<void> roll(log_offset base);
+    runtime::task<result<void>> write_indexes(segment& s);
+    runtime::task<result<void>> trim(segment& s);
+    runtime::task<result<void>> write_snapshot();
+    // flush.cc
+    bool run_flush();
+    runtime::task<void> flush_loop();
+    void answer_flushes();
+    runtime::task<result<void>> flush_to(log_offset up_to);
+    // read.cc
+    runtime::task<result<void>> load(segment& s);
+    runtime::task<result<void>> load_content(segment& s);
+    runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<segment> s, found_batch where,
+                                                                         timestamp_ms t, bool exact, log_offset limit);
+    // removal.cc
+    runtime::task<result<void>> drop_segments(std::vector<std::shared_ptr<segment>> gone);
+    runtime::task<void> remove_due();
+
+    environment& env_;
+    runtime::shard& shard_;
+    std::string directory_;
+    topic_id id_;
+    log_config config_;
+    std::vector<std::shared_ptr<segment>> segments_; // by base offset; the last is active
+    recent_batches recent_;
+    epoch_cache epochs_;
+    bool epochs_dirty_ = false;
+
+    log_offset start_{0}, end_{0}, written_{0}, flushed_{0};
+    bool failed_ = false, closing_ = false;
+    bool rolling_ = false, write_in_flight_ = false, flush_running_ = false;
+    bool directory_dirty_ = false; // a file was created in it
+    log_offset flush_wanted_{0};
+
+    intrusive_list<append_entry, append_tag> queue_, in_flight_;
+    intrusive_list<flush_waiter, flush_tag> flush_waiters_;
+    appender appender_;
+    flusher flusher_;
+    writing writing_;
+    flush_timer flush_timer_;
+    reserving reserving_;
+    bool reserve_in_flight_ = false;
+    std::uint64_t reserve_step_ = 0;
+    committing committing_;
+    std::vector<removal> removals_; // in order of `due`; what is left at close goes at the next open
+    removal_timer removal_timer_;
+    runtime::scope scope_;
+};
+
+} // namespace millrace::log

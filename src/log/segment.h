@@ -1,0 +1,44 @@
+// One segment of a log: its file, its sparse indexes and what is known of its content.
+// Owner: the partition log; one shard. Readers pin `file`, not the segment.
+// Invariant: the active segment's file and indexes are loaded; a closed one's come and go with the descriptor budget.
+#pragma once
+
+#include "log/environment.h"
+#include "log/index.h"
+#include "runtime/disk.h"
+
+#include <memory>
+#include <string>
+
+namespace millrace::log {
+
+struct segment : hook_of<segment_lru_tag> {
+    log_offset base{0};
+    std::uint64_t size_bytes = 0;
+    std::shared_ptr<runtime::file> file;
+    offset_index offsets;
+    time_index times;
+    bool indexes_loaded = false;
+    bool content_known = false; // the three below hold
+    timestamp_ms max_timestamp = no_timestamp;
+    log_offset max_timestamp_offset = no_offset; // last offset of the batch that has it
+    timestamp_ms first_timestamp = no_timestamp; // max timestamp of the first batch: segment.ms counts from it
+    std::uint64_t bytes_since_index = 0;
+    std::uint64_t reserved_bytes = 0; // fallocate reaches this far
+
+    // What Kafka's LogSegment.append does with a batch that was just written at `size_bytes`.
+    void note_batch(log_offset last_offset, timestamp_ms max_ts, std::uint32_t batch_bytes, std::int32_t index_interval);
+    // The last time index entry, when the segment is closed.
+    void finish_times();
+    void unload() {
+        file.reset();
+        offsets.clear();
+        times.clear();
+        indexes_loaded = false;
+    }
+    std::int32_t relative(log_offset offset) const { return static_cast<std::int32_t>(offset - base); }
+};
+
+std::string segment_file_name(log_offset base, const char* suffix); // "00000000000000000042.log"
+
+} // namespace millrace::log
