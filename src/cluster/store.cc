@@ -1,0 +1,311 @@
+#include "cluster/store.h"
+
+#include "base/assert.h"
+#include "cluster/change.h"
+#include "cluster/data_directory.h"
+
+namespace millrace::cluster {
+
+// Changes run one at a time: each decides on the image that the one before it left. Released by handing the turn to the
+// longest waiting change.
+struct store::turn {
+    store& owner;
+    explicit turn(store& s) : owner{s} {}
+    turn(const turn&) = delete;
+    ~turn() {
+        if (owner.waiting_.empty()) {
+            owner.busy_ = false;
+            return;
+        }
+        auto next = owner.waiting_.front();
+        owner.waiting_.pop_front();
+        next.resume();
+    }
+};
+
+struct store::turn_wait {
+    store& owner;
+    explicit turn_wait(store& s) : owner{s} {}
+    bool await_ready() const noexcept { return !std::exchange(owner.busy_, true); }
+    void await_suspend(std::coroutine_handle<> h) const { owner.waiting_.push_back(h); }
+    void await_resume() const noexcept {}
+};
+
+namespace {
+
+std::unexpected<failure> too_many() {
+    return refuse(errc::overloaded, "too many metadata changes are waiting");
+}
+
+outcome<topic> topic_of(const topic_created& c, const config_map& broker_values) {
+    auto config = make_topic_config(broker_values, c.overrides);
+    if (!config) return refuse(config.error().code, "topic " + c.name + ": " + config.error().message);
+    return topic{c.name, c.id, c.partition_count, c.overrides, std::make_shared<const topic_config>(std::move(*config)),
+                 c.internal};
+}
+
+topic_created created_from(const topic& t) { return {t.name, t.id, t.partition_count, t.internal, t.overrides}; }
+
+struct counters {
+    std::int32_t last_epoch = -1;
+    std::int64_t producer_ids_reserved = 0;
+};
+
+// The only way from the log to the state, at start.
+outcome<void> apply(image& state, counters& counted, change& c, const config_map& broker_values) {
+    auto missing = [] { return refuse(errc::corrupt, "the metadata log changes a topic that it did not create"); };
+    if (auto* made = std::get_if<topic_created>(&c)) {
+        if (state.find(made->name) || state.find(made->id))
+            return refuse(errc::corrupt, "the metadata log creates topic " + made->name + " twice");
+        auto t = topic_of(*made, broker_values);
+        if (!t) return std::unexpected{t.error()};
+        state.put(std::make_shared<const topic>(std::move(*t)));
+    } else if (auto* gone = std::get_if<topic_deleted>(&c)) {
+        if (!state.find(gone->id)) return missing();
+        state.erase(gone->id);
+    } else if (auto* grown = std::get_if<partitions_added>(&c)) {
+        const topic* before = state.find(grown->id);
+        if (!before) return missing();
+        topic after = *before;
+        after.partition_count = grown->partition_count;
+        state.put(std::make_shared<const topic>(std::move(after)));
+    } else if (auto* altered = std::get_if<topic_config_altered>(&c)) {
+        const topic* before = state.find(altered->id);
+        if (!before) return missing();
+        auto as_new = created_from(*before);
+        as_new.overrides = std::move(altered->overrides);
+        auto after = topic_of(as_new, broker_values);
+        if (!after) return std::unexpected{after.error()};
+        state.put(std::make_shared<const topic>(std::move(*after)));
+    } else if (auto* epoch = std::get_if<leader_epoch_taken>(&c)) {
+        counted.last_epoch = epoch->epoch;
+    } else if (auto* ids = std::get_if<producer_ids_reserved>(&c)) {
+        counted.producer_ids_reserved = ids->below;
+    }
+    return {};
+}
+
+} // namespace
+
+runtime::task<outcome<std::unique_ptr<store>>> store::open(runtime::disk& disk, runtime::random& random,
+                                                           store_options options) {
+    std::unique_ptr<store> made{new store{disk, random, std::move(options)}};
+    auto loaded = co_await made->load();
+    if (!loaded) co_return std::unexpected{loaded.error()};
+    co_return made;
+}
+
+runtime::task<outcome<void>> store::load() {
+    auto formatted = co_await load_format();
+    if (!formatted) co_return formatted;
+    co_return co_await load_changes();
+}
+
+runtime::task<outcome<void>> store::load_format() {
+    auto found = co_await identify_directory(disk_, options_.directory);
+    if (!found) co_return std::unexpected{found.error()};
+    identity who{options_.cluster_id, options_.node_id};
+    if (*found) {
+        const identity& there = **found;
+        if (there.node_id != who.node_id)
+            co_return refuse(errc::wrong_identity, options_.directory + " belongs to node.id " +
+                                                       std::to_string(there.node_id.value) + ", this is node.id " +
+                                                       std::to_string(who.node_id.value));
+        if (!who.cluster_id.empty() && there.cluster_id != who.cluster_id)
+            co_return refuse(errc::wrong_identity, options_.directory + " belongs to cluster " + there.cluster_id +
+                                                       ", the options say " + who.cluster_id);
+        who = there;
+    } else {
+        if (who.cluster_id.empty()) who.cluster_id = random_.next_uuid().to_string();
+        if (!uuid::parse(who.cluster_id))
+            co_return refuse(errc::invalid_config, "cluster.id must be 22 characters of base64url: " + who.cluster_id);
+        auto made = co_await format_directory(disk_, options_.directory, who);
+        if (!made) co_return made;
+    }
+    auto first = std::make_shared<image>();
+    first->cluster_id = who.cluster_id;
+    first->node_id = who.node_id;
+    image_ = first;
+    co_return outcome<void>{};
+}
+
+runtime::task<outcome<void>> store::load_changes() {
+    std::string path = options_.directory + "/" + metadata_directory_name + "/" + changes_file_name;
+    auto opened = co_await disk_.open(path, runtime::open_mode::write);
+    if (!opened) co_return disk_failure("cannot open", path, opened.error());
+    log_ = std::move(*opened);
+    if (log_->size() > log_bytes_max) co_return refuse(errc::corrupt, path + ": larger than any metadata log");
+    std::vector<std::byte> content(log_->size());
+    auto got = co_await runtime::read(*log_, 0, content);
+    if (!got) co_return disk_failure("cannot read", path, got.error());
+    content.resize(*got);
+    bytes_view all{content};
+    if (all.size() < log_magic_size || as_text(all.first(log_magic_size)) != log_magic)
+        co_return refuse(errc::corrupt, path + ": not a metadata log");
+
+    auto state = std::make_shared<image>(*image_);
+    counters counted;
+    std::size_t at = log_magic_size;
+    while (at < all.size()) {
+        auto frame = decode_frame(all.subspan(at));
+        if (!frame && frame.error() == frame_error::unsupported)
+            co_return refuse(errc::unsupported_format,
+                             path + ": byte " + std::to_string(at) + ": a change of a later release");
+        if (!frame) {
+            // Only the last change can be unacknowledged, so only the last one may be torn.
+            if (intact_frame_follows(all.subspan(at)))
+                co_return refuse(errc::corrupt, path + ": byte " + std::to_string(at) +
+                                                    ": damaged in front of intact changes; restore it from a backup");
+            auto cut = co_await log_->truncate(at);
+            if (!cut) co_return disk_failure("cannot cut", path, cut.error());
+            auto synced = co_await runtime::sync(*log_);
+            if (!synced) co_return disk_failure("cannot flush", path, synced.error());
+            break;
+        }
+        auto applied = apply(*state, counted, frame->what, options_.broker_values);
+        if (!applied) co_return applied;
+        at += frame->size;
+    }
+    log_end_ = rewritten_size_ = at;
+    last_epoch_ = counted.last_epoch;
+    producer_ids_reserved_ = producer_ids_next_ = counted.producer_ids_reserved;
+    image_ = std::move(state);
+    co_return outcome<void>{};
+}
+
+runtime::task<outcome<void>> store::commit(std::vector<std::byte> frame) {
+    if (failed_) co_return refuse(errc::storage_failed, "an earlier metadata write failed; restart when the disk is well");
+    if (frame.size() > frame_payload_max)
+        co_return refuse(errc::invalid_config, "the change is larger than the metadata log takes");
+    failed_ = true; // until proved otherwise
+    auto wrote = co_await runtime::write(*log_, log_end_, frame);
+    if (!wrote) co_return disk_failure("cannot write", options_.directory, wrote.error());
+    auto synced = co_await runtime::sync(*log_);
+    if (!synced) co_return disk_failure("cannot flush", options_.directory, synced.error());
+    failed_ = false;
+    log_end_ += frame.size();
+    co_return outcome<void>{};
+}
+
+std::vector<std::byte> store::snapshot() const {
+    auto magic = as_bytes(log_magic);
+    std::vector<std::byte> out(magic.begin(), magic.end());
+    if (last_epoch_ >= 0) append_frame(out, leader_epoch_taken{last_epoch_});
+    if (producer_ids_reserved_ > 0) append_frame(out, producer_ids_reserved{producer_ids_reserved_});
+    for (const auto& t : image_->topics()) append_frame(out, created_from(*t));
+    return out;
+}
+
+// Keeps the log in proportion to what it says. The old file and the new one say the same, so a crash may leave either; but
+// after a failure nobody knows which one the name stands for, and appending to the wrong one would lose changes.
+runtime::task<outcome<void>> store::rewrite() {
+    if (log_end_ < rewrite_bytes_min || log_end_ < 4 * rewritten_size_) co_return outcome<void>{};
+    failed_ = true;
+    std::string metadata = options_.directory + "/" + metadata_directory_name;
+    auto content = snapshot();
+    auto size = content.size();
+    auto replaced = co_await runtime::replace_whole(disk_, metadata, changes_file_name, std::move(content));
+    if (!replaced) co_return disk_failure("cannot rewrite", metadata, replaced.error());
+    auto opened = co_await disk_.open(metadata + "/" + changes_file_name, runtime::open_mode::write);
+    if (!opened) co_return disk_failure("cannot open", metadata, opened.error());
+    log_ = std::move(*opened);
+    log_end_ = rewritten_size_ = size;
+    failed_ = false;
+    co_return outcome<void>{};
+}
+
+void store::publish(std::shared_ptr<image> next) {
+    image_ = std::move(next);
+    if (options_.publish) options_.publish(image_);
+}
+
+runtime::task<outcome<topic_ptr>> store::commit_topic(topic changed, std::vector<std::byte> frame) {
+    auto kept = co_await commit(std::move(frame));
+    if (!kept) co_return std::unexpected{kept.error()};
+    auto result = std::make_shared<const topic>(std::move(changed));
+    auto next = std::make_shared<image>(*image_);
+    next->put(result);
+    publish(std::move(next));
+    (void)co_await rewrite(); // the change is kept either way; a failure stops the next one
+    co_return result;
+}
+
+runtime::task<outcome<topic_ptr>> store::create_topic(create_topic_request request) {
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    if (request.id.is_zero()) request.id = random_.next_uuid();
+    auto decided = decide_create_topic(*image_, request, options_.limits, options_.broker_values);
+    if (!decided) co_return std::unexpected{decided.error()};
+    auto frame = encode_frame(created_from(*decided));
+    co_return co_await commit_topic(std::move(*decided), std::move(frame));
+}
+
+runtime::task<outcome<topic_ptr>> store::delete_topic(topic_id id) {
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    auto decided = decide_delete_topic(*image_, id);
+    if (!decided) co_return std::unexpected{decided.error()};
+    auto frame = encode_frame(topic_deleted{id});
+    auto kept = co_await commit(std::move(frame));
+    if (!kept) co_return std::unexpected{kept.error()};
+    auto next = std::make_shared<image>(*image_);
+    next->erase(id);
+    publish(std::move(next));
+    (void)co_await rewrite();
+    co_return *decided;
+}
+
+runtime::task<outcome<topic_ptr>> store::create_partitions(std::string name, std::int32_t new_count) {
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    auto decided = decide_create_partitions(*image_, name, new_count, options_.limits);
+    if (!decided) co_return std::unexpected{decided.error()};
+    auto frame = encode_frame(partitions_added{decided->id, new_count});
+    co_return co_await commit_topic(std::move(*decided), std::move(frame));
+}
+
+runtime::task<outcome<topic_ptr>> store::alter_topic_config(std::string name, config_map overrides) {
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    auto decided = decide_alter_topic_config(*image_, name, overrides, options_.broker_values);
+    if (!decided) co_return std::unexpected{decided.error()};
+    auto frame = encode_frame(topic_config_altered{decided->id, std::move(overrides)});
+    co_return co_await commit_topic(std::move(*decided), std::move(frame));
+}
+
+runtime::task<outcome<leader_epoch>> store::take_leader_epoch() {
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    MR_ASSERT(last_epoch_ < INT32_MAX, "leader epochs are used up");
+    auto frame = encode_frame(leader_epoch_taken{last_epoch_ + 1});
+    auto kept = co_await commit(std::move(frame));
+    if (!kept) co_return std::unexpected{kept.error()};
+    leader_epoch taken{++last_epoch_};
+    (void)co_await rewrite();
+    co_return taken;
+}
+
+runtime::task<outcome<producer_id>> store::take_producer_ids(std::int64_t count) {
+    MR_ASSERT(count > 0 && count <= producer_id_block, "producer ids are taken in small numbers");
+    if (waiting_.size() >= changes_waiting_max) co_return too_many();
+    co_await turn_wait{*this};
+    turn mine{*this};
+    if (producer_ids_next_ + count > producer_ids_reserved_) {
+        auto below = producer_ids_next_ + producer_id_block;
+        auto frame = encode_frame(producer_ids_reserved{below});
+        auto kept = co_await commit(std::move(frame));
+        if (!kept) co_return std::unexpected{kept.error()};
+        producer_ids_reserved_ = below;
+        (void)co_await rewrite();
+    }
+    producer_id first{producer_ids_next_};
+    producer_ids_next_ += count;
+    co_return first;
+}
+
+} // namespace millrace::cluster
