@@ -13,7 +13,7 @@ class kernel_transport;
 
 class kernel_stream final : public runtime::stream {
   public:
-    kernel_stream(int fd, kernel_transport& transport); // takes the descriptor
+    kernel_stream(int fd, kernel_transport& transport); // takes the descriptor, which is O_NONBLOCK
     ~kernel_stream() override;
 
     void receive(runtime::receive_op& op) override;

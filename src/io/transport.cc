@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <netdb.h>
 #include <unistd.h>
 
@@ -96,6 +97,7 @@ runtime::task<result<std::unique_ptr<runtime::stream>>> kernel_transport::connec
         ::close(fd);
         co_return std::unexpected{runtime::from_errno(res)};
     }
+    ::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
     set_no_delay(fd);
     std::unique_ptr<runtime::stream> made = std::make_unique<kernel_stream>(fd, *this);
     co_return made;

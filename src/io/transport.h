@@ -3,7 +3,8 @@
 // Invariant: outlives every listener and stream it made, and the ring that serves them.
 #pragma once
 
-#include "io/receive_buffers.h"
+#include "io/lent_buffers.h"
+#include "runtime/offload.h"
 #include "runtime/transport.h"
 
 #include <memory>
@@ -20,7 +21,7 @@ class kernel_transport final : public runtime::transport {
                                                                runtime::accept_handler& handler) override;
     runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint to) override;
 
-    receive_buffers& buffers() { return buffers_; }
+    lent_buffers& buffers() { return buffers_; }
     // Room to gather small pieces of files for one send; used within one call only.
     mutable_bytes scratch();
 
@@ -28,7 +29,7 @@ class kernel_transport final : public runtime::transport {
 
   private:
     runtime::offload& names_; // getaddrinfo(3) blocks
-    receive_buffers buffers_;
+    lent_buffers buffers_;
     std::unique_ptr<std::byte[]> scratch_;
 };
 

@@ -6,6 +6,7 @@
 #include "runtime/completion.h"
 
 #include <coroutine>
+#include <utility>
 
 namespace millrace::runtime {
 

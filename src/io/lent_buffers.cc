@@ -1,4 +1,4 @@
-#include "io/receive_buffers.h"
+#include "io/lent_buffers.h"
 
 #include "io/ring.h"
 
@@ -8,8 +8,8 @@ namespace millrace::io {
 
 namespace {
 
-constexpr std::size_t ring_bytes = receive_buffers::buffer_count * sizeof(io_uring_buf);
-constexpr std::size_t memory_bytes = std::size_t{receive_buffers::buffer_count} * receive_buffers::buffer_bytes;
+constexpr std::size_t ring_bytes = lent_buffers::buffer_count * sizeof(io_uring_buf);
+constexpr std::size_t memory_bytes = std::size_t{lent_buffers::buffer_count} * lent_buffers::buffer_bytes;
 
 void* map(std::size_t n) {
     void* p = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -19,12 +19,12 @@ void* map(std::size_t n) {
 
 } // namespace
 
-receive_buffers::~receive_buffers() {
+lent_buffers::~lent_buffers() {
     if (ring_) munmap(ring_, ring_bytes);
     if (memory_) munmap(memory_, memory_bytes);
 }
 
-void receive_buffers::start() {
+void lent_buffers::start() {
     ring_ = static_cast<io_uring_buf_ring*>(map(ring_bytes)); // page-aligned, as the kernel asks
     memory_ = static_cast<std::byte*>(map(memory_bytes));
     io_uring_buf_reg registration{};
@@ -37,17 +37,21 @@ void receive_buffers::start() {
     for (unsigned b = 0; b < buffer_count; ++b) offer(b);
 }
 
-void receive_buffers::offer(unsigned buffer) {
+void lent_buffers::offer(unsigned buffer) {
     io_uring_buf_ring_add(ring_, memory_ + std::size_t{buffer} * buffer_bytes, buffer_bytes,
                           static_cast<unsigned short>(buffer), io_uring_buf_ring_mask(buffer_count), 0);
     io_uring_buf_ring_advance(ring_, 1);
 }
 
-void receive_buffers::give_back(unsigned buffer) {
+void lent_buffers::give_back(unsigned buffer) {
+    --lent_;
     offer(buffer);
-    if (auto* w = waiting_.pop_front()) w->buffer_returned();
+    // All of them: a waiter may turn out to have nothing to receive, and the next may have.
+    intrusive_list<buffer_waiter, buffer_waiter_tag> now;
+    now.splice_back(waiting_);
+    while (auto* w = now.pop_front()) w->buffer_returned();
 }
 
-void receive_buffers::wait(buffer_waiter& w) { waiting_.push_back(w); }
+void lent_buffers::wait(buffer_waiter& w) { waiting_.push_back(w); }
 
 } // namespace millrace::io

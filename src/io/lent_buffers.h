@@ -21,20 +21,22 @@ struct buffer_waiter : hook_of<struct buffer_waiter_tag> {
     ~buffer_waiter() = default;
 };
 
-class receive_buffers {
+class lent_buffers {
   public:
     static constexpr unsigned buffer_count = 64; // a power of two (io_uring_register_buf_ring(3))
     static constexpr unsigned buffer_bytes = 16 << 10;
     static constexpr int group = 0;
 
-    receive_buffers() = default;
-    receive_buffers(const receive_buffers&) = delete;
-    receive_buffers& operator=(const receive_buffers&) = delete;
-    ~receive_buffers(); // after the ring
+    lent_buffers() = default;
+    lent_buffers(const lent_buffers&) = delete;
+    lent_buffers& operator=(const lent_buffers&) = delete;
+    ~lent_buffers(); // after the ring
 
     void start(); // on the ring's thread
 
     bytes_view bytes(unsigned buffer, std::size_t n) const { return {memory_ + std::size_t{buffer} * buffer_bytes, n}; }
+    void taken() { ++lent_; } // the kernel has picked one for a stream
+    bool all_lent() const { return lent_ == buffer_count; }
     void give_back(unsigned buffer);
     void wait(buffer_waiter& w);
 
@@ -43,6 +45,7 @@ class receive_buffers {
 
     io_uring_buf_ring* ring_ = nullptr;
     std::byte* memory_ = nullptr; // mapped, touched only as buffers are used
+    unsigned lent_ = 0;
     intrusive_list<buffer_waiter, buffer_waiter_tag> waiting_;
 };
 

@@ -1,0 +1,169 @@
+#include "io/connection.h"
+
+#include "io/socket.h"
+#include "io/stream.h"
+#include "io/transport.h"
+
+#include <cerrno>
+#include <unistd.h>
+
+namespace millrace::io {
+
+connection::connection(int fd, kernel_transport& transport)
+    : fd_{fd}, transport_{transport}, shard_{ring_driver::current().shard()}, peer_{peer_endpoint(fd)},
+      local_{local_endpoint(fd)}, receive_{&on_received, *this}, sender_{*this}, poll_{&on_room, *this},
+      read_ahead_{*this} {}
+
+connection::~connection() = default;
+
+// --- receiving ---------------------------------------------------------------------------------------------------
+
+void connection::receive(runtime::receive_op& op) {
+    MR_ASSERT(!receiving_, "two receives on one stream");
+    release();
+    receiving_ = &op;
+    exact_ = false;
+    if (closed_) return finish_receive(-ECANCELED);
+    arm_receive(false);
+}
+
+void connection::receive_exact(runtime::receive_op& op, mutable_bytes into) {
+    MR_ASSERT(!receiving_, "two receives on one stream");
+    // A receive hands out all it took from the kernel, so nothing is left here to come first.
+    release();
+    receiving_ = &op;
+    exact_ = true;
+    received_bytes_ = 0;
+    op.impl_into = into;
+    if (closed_) return finish_receive(-ECANCELED);
+    if (into.empty()) return finish_receive(0);
+    arm_exact();
+}
+
+void connection::release() {
+    if (lent_buffer_ < 0) return;
+    auto buffer = static_cast<unsigned>(lent_buffer_);
+    lent_buffer_ = -1;
+    transport_.buffers().give_back(buffer);
+}
+
+// One receive per request, not multishot: a multishot would have to be cancelled, with its race, before each large frame
+// that is received straight into its place; and what is not asked for stays in the socket, which slows the sender down.
+void connection::arm_receive(bool poll_first) {
+    receive_in_flight_ = true;
+    ring_driver::current().queue(receive_, [&](io_uring_sqe* e) {
+        io_uring_prep_recv(e, fd_, nullptr, lent_buffers::buffer_bytes, 0);
+        e->flags |= IOSQE_BUFFER_SELECT;
+        e->buf_group = lent_buffers::group;
+        if (poll_first) e->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    });
+}
+
+void connection::arm_exact() {
+    receive_in_flight_ = true;
+    auto rest = receiving_->impl_into.subspan(received_bytes_);
+    ring_driver::current().queue(
+        receive_, [&](io_uring_sqe* e) { io_uring_prep_recv(e, fd_, rest.data(), rest.size(), MSG_WAITALL); });
+}
+
+void connection::finish_receive(int res) {
+    if (!receiving_) return;
+    auto& op = *receiving_;
+    receiving_ = nullptr;
+    op.res = res;
+    shard_.post(op);
+}
+
+void connection::buffer_returned() { arm_receive(true); }
+
+void connection::on_received(ring_op& op, int res, std::uint32_t flags) noexcept {
+    auto& self = static_cast<socket_op&>(op).owner;
+    self.receive_in_flight_ = false;
+    if (res > 0) self.shard_.stats().bytes_received.add(static_cast<std::uint64_t>(res));
+    if (self.exact_)
+        self.received_exact(res);
+    else
+        self.received_into_buffer(res, flags);
+    self.end_if_idle();
+}
+
+void connection::received_into_buffer(int res, std::uint32_t flags) {
+    auto& buffers = transport_.buffers();
+    if (flags & IORING_CQE_F_BUFFER) {
+        auto buffer = flags >> IORING_CQE_BUFFER_SHIFT;
+        buffers.taken();
+        if (res <= 0 || closed_ || !receiving_) {
+            buffers.give_back(buffer);
+        } else {
+            lent_buffer_ = static_cast<int>(buffer);
+            receiving_->bytes = buffers.bytes(buffer, static_cast<std::size_t>(res));
+        }
+    }
+    if (closed_) return finish_receive(-ECANCELED);
+    if (res == -ENOBUFS) {
+        if (!buffers.all_lent()) return arm_receive(true); // one came back meanwhile
+        return buffers.wait(*this);
+    }
+    if (res == -EINTR || res == -EAGAIN) return arm_receive(true);
+    finish_receive(res);
+}
+
+void connection::received_exact(int res) {
+    if (closed_) return finish_receive(-ECANCELED);
+    if (res > 0) {
+        received_bytes_ += static_cast<std::size_t>(res);
+        // MSG_WAITALL still ends early at a signal or at the end of the stream (recv(2)).
+        if (receiving_ && received_bytes_ < receiving_->impl_into.size()) return arm_exact();
+        return finish_receive(static_cast<int>(received_bytes_));
+    }
+    if (res == -EINTR || res == -EAGAIN) return arm_exact();
+    finish_receive(res == 0 ? static_cast<int>(received_bytes_) : res);
+}
+
+// --- ending ------------------------------------------------------------------------------------------------------
+
+void connection::close() {
+    if (closed_) return;
+    closed_ = true;
+    ::shutdown(fd_, SHUT_RDWR); // ends what is in flight: the receive with 0, the poll with POLLHUP
+    if (buffer_waiter::linked()) {
+        buffer_waiter::unlink();
+        finish_receive(-ECANCELED);
+    }
+    sender_.unlink();
+    // A read-ahead in flight still uses the file of the message at the front.
+    if (!warming_) end_queue(-ECANCELED);
+    end_if_idle();
+}
+
+void connection::let_go() {
+    let_go_ = true;
+    receiving_ = nullptr;
+    release();
+    if (closed_)
+        end_if_idle();
+    else
+        close();
+}
+
+void connection::end_if_idle() {
+    if (!closed_ || receive_in_flight_ || polling_ || warming_) return;
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+    if (let_go_) delete this;
+}
+
+// --- the handle --------------------------------------------------------------------------------------------------
+
+kernel_stream::kernel_stream(int fd, kernel_transport& transport) : connection_{new connection{fd, transport}} {}
+kernel_stream::~kernel_stream() { connection_->let_go(); }
+void kernel_stream::receive(runtime::receive_op& op) { connection_->receive(op); }
+void kernel_stream::release(runtime::receive_op&) { connection_->release(); }
+void kernel_stream::receive_exact(runtime::receive_op& op, mutable_bytes into) { connection_->receive_exact(op, into); }
+void kernel_stream::send(runtime::outgoing& message) { connection_->send(message); }
+std::size_t kernel_stream::queued_bytes() const { return connection_->queued_bytes(); }
+void kernel_stream::close() { connection_->close(); }
+runtime::endpoint kernel_stream::peer() const { return connection_->peer(); }
+runtime::endpoint kernel_stream::local() const { return connection_->local(); }
+
+} // namespace millrace::io

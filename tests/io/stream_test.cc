@@ -1,0 +1,196 @@
+#include "io/offload_pool.h"
+#include "io/transport.h"
+#include "real_shard.h"
+
+#include <fstream>
+
+using namespace millrace;
+using namespace millrace::io_test;
+using runtime::task;
+
+namespace {
+
+std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
+    std::vector<std::byte> out(size);
+    for (auto& b : out) b = static_cast<std::byte>((seed = seed * 1103515245 + 12345) >> 16);
+    return out;
+}
+
+struct sent : runtime::outgoing {
+    bool done_called = false;
+    sent() : outgoing{[](completion& c) noexcept { static_cast<sent&>(c).done_called = true; }} {}
+};
+
+// Two ends of one connection on one shard.
+struct pair final : runtime::accept_handler {
+    real_shard w;
+    io::offload_pool pool{1};
+    io::kernel_transport transport{pool};
+    std::unique_ptr<runtime::listener> listener;
+    std::unique_ptr<runtime::stream> client, server;
+
+    void accepted(std::unique_ptr<runtime::stream> s) override { server = std::move(s); }
+
+    pair() {
+        runtime::current_shard mark{*w.shard};
+        transport.start();
+        auto made = transport.listen({"127.0.0.1", 0}, 16, *this);
+        REQUIRE(made.has_value());
+        listener = std::move(*made);
+        w.run(connect(*this));
+    }
+    ~pair() {
+        w.run(hang_up(*this));
+        // What the kernel still holds of the sockets comes back before the ring goes.
+        for (int i = 0; i < 20; ++i) w.shard->turn();
+    }
+    static task<void> connect(pair& p) {
+        auto to = p.listener->address();
+        auto made = co_await p.transport.connect(to);
+        REQUIRE(made.has_value());
+        p.client = std::move(*made);
+        while (!p.server) co_await runtime::sleep_for(runtime::milliseconds{1});
+    }
+    static task<void> hang_up(pair& p) {
+        p.client.reset();
+        p.server.reset();
+        co_await p.listener->close();
+    }
+};
+
+// Reads `size` bytes in whatever pieces come.
+task<void> read_pieces(runtime::stream& s, std::vector<std::byte>& into, std::size_t size) {
+    runtime::receive_awaiter op;
+    while (into.size() < size) {
+        int n = co_await receive_some(s, op);
+        if (n <= 0) break;
+        into.insert(into.end(), op.bytes.begin(), op.bytes.end());
+        s.release(op);
+    }
+}
+
+task<void> read_exact(runtime::stream& s, mutable_bytes into, int& res) {
+    runtime::receive_awaiter op;
+    res = co_await receive_all(s, op, into);
+}
+
+task<void> read_slowly(runtime::stream& s, std::vector<std::byte>& into, std::size_t size) {
+    co_await runtime::sleep_for(runtime::milliseconds{30}); // the socket fills up meanwhile
+    co_await read_pieces(s, into, size);
+}
+
+void queue(pair& p, runtime::stream& from, sent& m) {
+    runtime::current_shard mark{*p.w.shard};
+    from.send(m);
+}
+
+} // namespace
+
+TEST_CASE("stream: a small message arrives, and the sender is told when the kernel has it") {
+    pair p;
+    sent m;
+    auto text = as_bytes("hello");
+    m.pieces.push_back({.memory = text});
+    queue(p, *p.client, m);
+    std::vector<std::byte> got;
+    p.w.run(read_pieces(*p.server, got, 5));
+    CHECK(as_text(got) == "hello");
+    CHECK(m.done_called);
+    CHECK(m.res == 0);
+}
+
+TEST_CASE("stream: a large frame is received straight into the caller's memory behind a small receive") {
+    pair p;
+    auto content = pattern(5 << 20, 3);
+    sent small, large;
+    small.pieces.push_back({.memory = as_bytes("head")});
+    large.pieces.push_back({.memory = content});
+    queue(p, *p.client, small);
+    std::vector<std::byte> head;
+    p.w.run(read_pieces(*p.server, head, 4));
+    queue(p, *p.client, large);
+    std::vector<std::byte> got(content.size());
+    int res = 0;
+    p.w.run(read_exact(*p.server, got, res));
+    CHECK(res == static_cast<int>(content.size()));
+    CHECK(got == content);
+    CHECK(p.w.shard->stats().bytes_copied.read() == 0);
+}
+
+TEST_CASE("stream: memory, small and large file slices leave in order, byte for byte, however slow the reader is") {
+    scratch_directory d;
+    auto content = pattern(4 << 20, 7);
+    std::ofstream{d.path + "/f", std::ios::binary} << as_text(content);
+    pair p;
+    std::unique_ptr<runtime::file> file;
+    auto open = [](runtime::disk& disk, std::string path, std::unique_ptr<runtime::file>& into) -> task<void> {
+        auto opened = co_await disk.open(std::move(path), runtime::open_mode::read);
+        into = std::move(*opened);
+    };
+    p.w.run(open(p.w.disk, d.path + "/f", file));
+    std::vector<std::byte> expected;
+    std::vector<sent> messages(3);
+    auto add_file = [&](sent& m, std::uint64_t at, std::uint32_t size) {
+        m.pieces.push_back({.from = file.get(), .position = at, .length = size});
+        expected.insert(expected.end(), content.begin() + static_cast<std::ptrdiff_t>(at),
+                        content.begin() + static_cast<std::ptrdiff_t>(at + size));
+    };
+    auto head = pattern(100, 9);
+    for (auto& m : messages) {
+        m.pieces.push_back({.memory = head});
+        expected.insert(expected.end(), head.begin(), head.end());
+        for (std::uint64_t i = 0; i < 90; ++i) add_file(m, i * 7919, 5000);
+        add_file(m, 12345, 3'000'000);
+        add_file(m, 1, 200);
+    }
+    for (auto& m : messages) queue(p, *p.server, m);
+    std::vector<std::byte> got;
+    p.w.run(read_slowly(*p.client, got, expected.size()));
+    CHECK(got == expected);
+    for (auto& m : messages) CHECK(m.done_called);
+    auto& stats = p.w.shard->stats();
+    CHECK(stats.bytes_sent_file.read() == 3u * 3'000'000);
+    CHECK(stats.bytes_sent_memory.read() == expected.size() - 3u * 3'000'000);
+    CHECK(p.server->queued_bytes() == 0);
+}
+
+TEST_CASE("stream: closing ends what waits on either side") {
+    pair p;
+    sent m;
+    auto content = pattern(32 << 20, 5);
+    m.pieces.push_back({.memory = content});
+    int res = 1;
+    auto close_soon = [](runtime::stream& s) -> task<void> {
+        co_await runtime::sleep_for(runtime::milliseconds{5});
+        s.close();
+    };
+    std::byte never_comes[10];
+    runtime::scope waiting;
+    {
+        runtime::current_shard mark{*p.w.shard};
+        p.server->send(m); // more than the sockets hold, and nobody reads
+        waiting.spawn(read_exact(*p.server, never_comes, res));
+    }
+    p.w.run(close_soon(*p.server));
+    for (int i = 0; i < 20; ++i) p.w.shard->turn();
+    CHECK(res <= 0);
+    CHECK(m.done_called);
+    CHECK(m.res < 0);
+    std::vector<std::byte> rest;
+    p.w.run(read_pieces(*p.client, rest, content.size()));
+    CHECK(rest.size() < content.size());
+}
+
+TEST_CASE("stream: connecting to a port where nobody listens is refused") {
+    pair p;
+    auto port = p.listener->address();
+    auto attempt = [](io::kernel_transport& t, runtime::errc& why) -> task<void> {
+        runtime::endpoint nowhere{"127.0.0.1", 1};
+        auto made = co_await t.connect(nowhere);
+        if (!made) why = made.error();
+    };
+    runtime::errc why{};
+    p.w.run(attempt(p.transport, why));
+    CHECK(why == runtime::errc::refused);
+    CHECK(io::address_in_use(port).value_or(false));
+}
