@@ -1,0 +1,25 @@
+#include "server/api/api_versions.h"
+
+#include "base/assert.h"
+
+namespace millrace::server {
+
+kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
+    auto entries = arena.make_array<kafka::api_versions_response::api_entry>(served.size());
+    for (std::size_t i = 0; i < served.size(); ++i) {
+        const auto* api = kafka::find_api(static_cast<std::int16_t>(served[i]));
+        MR_ASSERT(api, "a served key has a schema");
+        entries[i] = {api->key, api->version_min_advertised, api->version_max};
+    }
+    kafka::api_versions_response out;
+    out.api_keys = entries;
+    return out;
+}
+
+kafka::api_versions_response refuse_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
+    auto out = answer_api_versions(served, arena);
+    out.error_code = kafka::error_code::unsupported_version;
+    return out;
+}
+
+} // namespace millrace::server

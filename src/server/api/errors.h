@@ -1,0 +1,60 @@
+// The one place where named errors of the rooms become Kafka's codes.
+// Owner: pure functions; no shard.
+// Invariant: no default branch: a new error does not compile until it has its code here.
+#pragma once
+
+#include "kafka/error_code.h"
+#include "partition/errc.h"
+#include "records/errc.h"
+
+#include <cstdlib>
+
+namespace millrace::server {
+
+constexpr kafka::error_code to_kafka(records::errc e) {
+    using enum records::errc;
+    using kafka::error_code;
+    switch (e) {
+    case bad_length:
+    case unknown_magic:
+    case crc_mismatch:
+    case bad_compressed_data: return error_code::corrupt_message;
+    case short_batch:
+    case old_magic:
+    case several_batches:
+    case base_offset_not_zero:
+    case bad_record_count:
+    case control_batch_refused:
+    case bad_sequence:
+    case malformed_record:
+    case bad_offset_delta:
+    case key_missing: return error_code::invalid_record;
+    case batch_too_large:
+    case decompressed_too_large: return error_code::message_too_large;
+    case unknown_codec:
+    case codec_not_allowed: return error_code::unsupported_compression_type;
+    case timestamp_out_of_range:
+    case append_time_from_producer: return error_code::invalid_timestamp;
+    }
+    std::abort();
+}
+
+// `fault` is looked at for invalid_batch alone.
+constexpr kafka::error_code to_kafka(partition::errc e, records::errc fault = {}) {
+    using enum partition::errc;
+    using kafka::error_code;
+    switch (e) {
+    case invalid_batch: return to_kafka(fault);
+    case out_of_order_sequence: return error_code::out_of_order_sequence_number;
+    case invalid_producer_epoch: return error_code::invalid_producer_epoch;
+    case offset_out_of_range: return error_code::offset_out_of_range;
+    case fenced_leader_epoch: return error_code::fenced_leader_epoch;
+    case unknown_leader_epoch: return error_code::unknown_leader_epoch;
+    case storage_failed: return error_code::kafka_storage_error;
+    // Retriable, and without the metadata refresh that other retriable codes would cause.
+    case overloaded: return error_code::request_timed_out;
+    }
+    std::abort();
+}
+
+} // namespace millrace::server
