@@ -1,0 +1,176 @@
+#include "sim/disk.h"
+
+#include "sim/disk_file.h"
+#include "sim/pause.h"
+
+#include <cerrno>
+
+namespace millrace::sim {
+
+using namespace runtime;
+
+namespace {
+
+std::unexpected<errc> fail(int error) { return std::unexpected{from_errno(error)}; }
+
+std::uint64_t bytes_below(const disk_node& n) {
+    std::uint64_t sum = n.data.size();
+    for (auto& [name, child] : n.entries) sum += bytes_below(*child);
+    return sum;
+}
+
+} // namespace
+
+disk::disk(schedule& when) : when_{when}, root_{std::make_shared<disk_node>(true)} {}
+
+disk::located disk::locate(const std::string& path) const {
+    located at{nullptr, "", root_};
+    std::size_t from = 0;
+    while (from < path.size()) {
+        auto slash = std::min(path.find('/', from), path.size());
+        auto name = path.substr(from, slash - from);
+        from = slash + 1;
+        if (name.empty() || name == ".") continue;
+        if (!at.node || !at.node->is_directory) return {};
+        at.parent = at.node;
+        auto found = at.parent->entries.find(name);
+        at.node = found == at.parent->entries.end() ? nullptr : found->second;
+        at.name = name;
+    }
+    return at;
+}
+
+int disk::begin_change() {
+    if (power_is_cut()) return -EIO;
+    ++counts_.changes;
+    return 0;
+}
+
+std::uint64_t disk::used_bytes() const { return bytes_below(*root_); }
+
+task<result<std::unique_ptr<file>>> disk::open(std::string path, open_mode mode) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto at = locate(path);
+    bool creates = mode == open_mode::create || mode == open_mode::create_new;
+    if (at.node) {
+        if (mode == open_mode::create_new) co_return fail(EEXIST);
+        if (at.node->is_directory) co_return fail(EISDIR);
+    } else {
+        if (!creates || !at.parent) co_return fail(ENOENT);
+        begin_change();
+        at.node = std::make_shared<disk_node>(false);
+        at.parent->change(disk_node::entry_change{"", at.name, at.node});
+    }
+    std::unique_ptr<file> opened = std::make_unique<disk_file>(*this, at.node);
+    co_return opened;
+}
+
+task<result<void>> disk::make_directory(std::string path) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto at = locate(path);
+    if (at.node) co_return fail(EEXIST);
+    if (!at.parent) co_return fail(ENOENT);
+    begin_change();
+    at.parent->change(disk_node::entry_change{"", at.name, std::make_shared<disk_node>(true)});
+    co_return result<void>{};
+}
+
+task<result<void>> disk::rename(std::string from, std::string to) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto old = locate(from);
+    auto target = locate(to);
+    if (!old.node || !old.parent || !target.parent) co_return fail(ENOENT);
+    if (old.node == target.node) co_return result<void>{};
+    if (target.node) {
+        if (target.node->is_directory != old.node->is_directory) co_return fail(old.node->is_directory ? ENOTDIR : EISDIR);
+        if (!target.node->entries.empty()) co_return fail(ENOTEMPTY);
+    }
+    begin_change();
+    if (old.parent == target.parent) {
+        old.parent->change(disk_node::entry_change{old.name, target.name, old.node});
+    } else {
+        // Two directories, two syncs: after a power cut the name may be in both or, if only the old one was synced, gone.
+        target.parent->change(disk_node::entry_change{"", target.name, old.node});
+        old.parent->change(disk_node::entry_change{old.name, "", old.node});
+    }
+    co_return result<void>{};
+}
+
+task<result<void>> disk::remove(std::string path) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto at = locate(path);
+    if (!at.node || !at.parent) co_return fail(ENOENT);
+    if (!at.node->entries.empty()) co_return fail(ENOTEMPTY);
+    begin_change();
+    at.parent->change(disk_node::entry_change{at.name, "", at.node});
+    co_return result<void>{};
+}
+
+task<result<void>> disk::sync_directory(std::string path) {
+    auto asked = locate(path);
+    auto until = asked.node ? asked.node->entry_changes() : 0;
+    auto boot = boot_;
+    pause some{when_};
+    co_await some;
+    if (boot != boot_ || power_is_cut()) co_return fail(EIO);
+    if (!asked.node) co_return fail(ENOENT);
+    if (!asked.node->is_directory) co_return fail(ENOTDIR);
+    begin_change();
+    ++counts_.directory_syncs;
+    asked.node->settle_entries(until);
+    co_return result<void>{};
+}
+
+task<result<std::vector<directory_entry>>> disk::list(std::string path) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto at = locate(path);
+    if (!at.node) co_return fail(ENOENT);
+    if (!at.node->is_directory) co_return fail(ENOTDIR);
+    std::vector<directory_entry> all;
+    for (auto& [name, node] : at.node->entries) {
+        directory_entry e;
+        e.name = name;
+        e.is_directory = node->is_directory;
+        e.size_bytes = node->data.size();
+        all.push_back(std::move(e));
+    }
+    co_return all;
+}
+
+task<result<std::uint64_t>> disk::free_bytes(std::string) {
+    pause some{when_};
+    co_await some;
+    if (power_is_cut()) co_return fail(EIO);
+    auto used = used_bytes();
+    co_return used < capacity_bytes_ ? capacity_bytes_ - used : 0;
+}
+
+void disk::drop_unsynced() {
+    root_ = root_->after_power_cut([] { return false; }, false);
+    ++boot_;
+    cut_at_.reset();
+}
+
+void disk::crash(bool torn) {
+    root_ = root_->after_power_cut([this] { return when_.coin(); }, torn);
+    ++boot_;
+    cut_at_.reset();
+}
+
+std::optional<std::vector<std::byte>> disk::peek(const std::string& path) const {
+    auto at = locate(path);
+    if (!at.node || at.node->is_directory) return std::nullopt;
+    return at.node->data;
+}
+
+} // namespace millrace::sim

@@ -1,0 +1,83 @@
+// A disk in memory that keeps after a power cut only what was synced, and fails when told to.
+// Owner: the world; used from every shard.
+// Invariant: a file's bytes and size are durable after its `sync`, a name after `sync_directory` of the directory that
+// holds it (fsync(2): syncing a file need not write its directory entry). Nothing else is promised to survive.
+#pragma once
+
+#include "runtime/disk.h"
+#include "sim/disk_node.h"
+#include "sim/schedule.h"
+
+#include <optional>
+
+namespace millrace::sim {
+
+struct disk_counts {
+    std::uint64_t writes = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t syncs = 0;           // of files, failed ones too
+    std::uint64_t directory_syncs = 0;
+    std::uint64_t changes = 0;         // all operations that change something or make it durable: the crash points
+};
+
+class disk final : public runtime::disk {
+  public:
+    explicit disk(schedule& when);
+
+    runtime::task<runtime::result<std::unique_ptr<runtime::file>>> open(std::string path, runtime::open_mode mode) override;
+    runtime::task<runtime::result<void>> make_directory(std::string path) override;
+    runtime::task<runtime::result<void>> rename(std::string from, std::string to) override;
+    runtime::task<runtime::result<void>> remove(std::string path) override;
+    runtime::task<runtime::result<void>> sync_directory(std::string path) override;
+    runtime::task<runtime::result<std::vector<runtime::directory_entry>>> list(std::string path) override;
+    runtime::task<runtime::result<std::uint64_t>> free_bytes(std::string path) override;
+
+    // Power cut, the harshest: all that is not durable is gone. Power is back afterwards; files that were open answer
+    // with EIO from now on.
+    void drop_unsynced();
+    // Power cut as it happens: by seed some unsynced writes and names survive, in any combination; with `torn`, of half
+    // the surviving writes each 512-byte sector by itself.
+    void crash(bool torn = true);
+    // After `changes` more changes every operation fails with EIO and changes nothing, until one of the cuts above:
+    // lets the code under test end by itself at each crash point.
+    void cut_power_after(std::uint64_t changes) { cut_at_ = counts_.changes + changes; }
+    bool power_is_cut() const { return cut_at_ && counts_.changes >= *cut_at_; }
+
+    // The nth write or sync from now (1: the next) fails, once. A failed write leaves a seeded part of its bytes; a
+    // failed sync loses what it should have written, and later syncs do not bring it back (as Linux does: the pages
+    // are marked clean).
+    void fail_write(std::uint64_t nth, int error) { write_failure_ = {counts_.writes + nth, error}; }
+    void fail_sync(std::uint64_t nth, int error) { sync_failure_ = {counts_.syncs + nth, error}; }
+    // Writes that would need more answer ENOSPC.
+    void limit_capacity(std::uint64_t bytes) { capacity_bytes_ = bytes; }
+
+    const disk_counts& counts() const { return counts_; }
+    // For tests: what a reader sees now, without simulated time; nothing if there is no such file.
+    std::optional<std::vector<std::byte>> peek(const std::string& path) const;
+
+  private:
+    friend class disk_file;
+    struct failure {
+        std::uint64_t at = 0;
+        int error = 0;
+    };
+    struct located {
+        std::shared_ptr<disk_node> parent;
+        std::string name;
+        std::shared_ptr<disk_node> node; // null: no such entry
+    };
+    located locate(const std::string& path) const;
+    int begin_change(); // 0, or -EIO when power is cut
+    std::uint64_t used_bytes() const;
+
+    schedule& when_;
+    std::shared_ptr<disk_node> root_;
+    std::uint64_t boot_ = 0; // counts restarts; an open file belongs to one
+    std::optional<std::uint64_t> cut_at_;
+    failure write_failure_;
+    failure sync_failure_;
+    std::uint64_t capacity_bytes_ = std::uint64_t{1} << 40;
+    disk_counts counts_;
+};
+
+} // namespace millrace::sim

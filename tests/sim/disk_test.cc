@@ -1,0 +1,201 @@
+#include "sim/world.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <string>
+
+using namespace millrace;
+using namespace millrace::runtime;
+
+namespace {
+
+std::vector<std::byte> bytes_of(std::string_view text) {
+    auto view = as_bytes(text);
+    return {view.begin(), view.end()};
+}
+std::string text_of(const std::optional<std::vector<std::byte>>& bytes) {
+    return bytes ? std::string{as_text(*bytes)} : "(none)";
+}
+
+// What a file holds is synced only if asked; its name likewise.
+task<bool> put(runtime::disk& d, std::string path, std::string text, bool sync_file, bool sync_name) {
+    auto opened = co_await d.open(path, open_mode::create);
+    if (!opened) co_return false;
+    auto f = std::move(*opened);
+    auto wrote = co_await write(*f, 0, as_bytes(text));
+    if (!wrote) co_return false;
+    if (sync_file) {
+        auto synced = co_await sync(*f);
+        if (!synced) co_return false;
+    }
+    if (sync_name) {
+        auto synced = co_await d.sync_directory("/");
+        if (!synced) co_return false;
+    }
+    co_return true;
+}
+
+} // namespace
+
+TEST_CASE("sim disk: a power cut takes what was not synced and leaves what was, names and bytes apart") {
+    for (auto seed : sim::seeds(20)) {
+        CAPTURE(seed);
+        sim::world w{seed};
+        REQUIRE(w.run(put(w.disk(), "/both", "kept", true, true)));
+        REQUIRE(w.run(put(w.disk(), "/name", "lost bytes", false, true)));
+        REQUIRE(w.run(put(w.disk(), "/bytes", "lost name", true, false)));
+        CHECK(text_of(w.disk().peek("/bytes")) == "lost name");
+        w.drop_unsynced();
+        CHECK(text_of(w.disk().peek("/both")) == "kept");
+        CHECK(text_of(w.disk().peek("/name")) == "");
+        CHECK(text_of(w.disk().peek("/bytes")) == "(none)");
+    }
+}
+
+TEST_CASE("sim disk: a rename or a remove without a sync of its directory is undone by a power cut") {
+    for (auto seed : sim::seeds(20)) {
+        CAPTURE(seed);
+        sim::world w{seed};
+        REQUIRE(w.run(put(w.disk(), "/old", "old", true, true)));
+        REQUIRE(w.run(put(w.disk(), "/gone", "gone", true, true)));
+        REQUIRE(w.run(w.disk().rename("/old", "/new")));
+        REQUIRE(w.run(w.disk().remove("/gone")));
+        CHECK(text_of(w.disk().peek("/new")) == "old");
+        CHECK(text_of(w.disk().peek("/gone")) == "(none)");
+        w.drop_unsynced();
+        CHECK(text_of(w.disk().peek("/new")) == "(none)");
+        CHECK(text_of(w.disk().peek("/old")) == "old");
+        CHECK(text_of(w.disk().peek("/gone")) == "gone");
+    }
+}
+
+TEST_CASE("sim disk: a directory that nobody synced is lost with all that was synced inside it") {
+    sim::world w{7};
+    REQUIRE(w.run(w.disk().make_directory("/topic")));
+    REQUIRE(w.run(put(w.disk(), "/topic/log", "bytes", true, false)));
+    REQUIRE(w.run(w.disk().sync_directory("/topic")));
+    w.drop_unsynced();
+    CHECK(w.run(w.disk().list("/"))->empty());
+}
+
+TEST_CASE("sim disk: a truncation is durable only after a sync") {
+    sim::world w{3};
+    struct flow {
+        static task<bool> cut(runtime::disk& d, bool synced) {
+            auto f = std::move(*co_await d.open("/f", open_mode::write));
+            auto cut = co_await f->truncate(2);
+            if (!synced) co_return cut.has_value();
+            auto done = co_await sync(*f);
+            co_return done.has_value();
+        }
+    };
+    REQUIRE(w.run(put(w.disk(), "/f", "abcdef", true, true)));
+    REQUIRE(w.run(flow::cut(w.disk(), false)));
+    CHECK(text_of(w.disk().peek("/f")) == "ab");
+    w.drop_unsynced();
+    CHECK(text_of(w.disk().peek("/f")) == "abcdef");
+    REQUIRE(w.run(flow::cut(w.disk(), true)));
+    w.drop_unsynced();
+    CHECK(text_of(w.disk().peek("/f")) == "ab");
+}
+
+TEST_CASE("sim disk: replace_whole leaves the old or the new content at every crash point, and the new one once it said so") {
+    std::string before(3000, 'o'), after(5000, 'n');
+    for (auto seed : sim::seeds(60)) {
+        bool finished = false;
+        for (std::uint64_t point = 0; !finished; ++point) {
+            CAPTURE(seed);
+            CAPTURE(point);
+            REQUIRE(point < 50);
+            sim::world w{seed};
+            REQUIRE(w.run(put(w.disk(), "/meta", before, true, true)));
+            w.disk().cut_power_after(point);
+            finished = w.run(replace_whole(w.disk(), "", "meta", bytes_of(after))).has_value();
+            if (seed % 2) {
+                w.crash();
+            } else {
+                w.drop_unsynced();
+            }
+            auto left = text_of(w.disk().peek("/meta"));
+            bool whole = left == after || (left == before && !finished);
+            CHECK(whole);
+        }
+    }
+}
+
+TEST_CASE("sim disk: a torn write is cut at sector borders, and some seeds tear while others keep or lose all") {
+    std::string text(4 * 512, 'x');
+    int torn = 0, whole = 0, lost = 0;
+    for (auto seed : sim::seeds(100)) {
+        CAPTURE(seed);
+        sim::world w{seed};
+        REQUIRE(w.run(put(w.disk(), "/f", "", true, true)));
+        REQUIRE(w.run(put(w.disk(), "/f", text, false, false)));
+        w.crash();
+        auto left = text_of(w.disk().peek("/f"));
+        bool at_border = left.size() % 512 == 0;
+        CHECK(at_border);
+        for (std::size_t i = 0; i < left.size(); i += 512) {
+            bool same = left.substr(i, 512) == std::string(512, left[i]);
+            CHECK(same);
+        }
+        (left.empty() ? lost : left == text ? whole : torn) += 1;
+    }
+    CHECK(torn > 0);
+    CHECK(whole > 0);
+    CHECK(lost > 0);
+}
+
+TEST_CASE("sim disk: a failed sync loses its bytes for good, even though the next sync succeeds") {
+    sim::world w{5};
+    REQUIRE(w.run(put(w.disk(), "/f", "", true, true)));
+    w.disk().fail_sync(1, EIO);
+    CHECK_FALSE(w.run(put(w.disk(), "/f", "abc", true, false)));
+    struct flow {
+        static task<bool> sync_again(runtime::disk& d) {
+            auto f = std::move(*co_await d.open("/f", open_mode::write));
+            auto done = co_await sync(*f);
+            co_return done.has_value();
+        }
+    };
+    CHECK(w.run(flow::sync_again(w.disk())));
+    CHECK(text_of(w.disk().peek("/f")) == "abc");
+    w.drop_unsynced();
+    CHECK(text_of(w.disk().peek("/f")) == "");
+}
+
+TEST_CASE("sim disk: the nth write fails as told, a full disk refuses, and writes and syncs are counted") {
+    sim::world w{11};
+    w.disk().fail_write(2, EIO);
+    CHECK(w.run(put(w.disk(), "/a", "1", true, false)));
+    CHECK_FALSE(w.run(put(w.disk(), "/b", "2", true, false)));
+    CHECK(w.run(put(w.disk(), "/c", "3", true, true)));
+    CHECK(w.disk().counts().writes == 3);
+    CHECK(w.disk().counts().syncs == 2);
+    CHECK(w.disk().counts().directory_syncs == 1);
+    w.disk().limit_capacity(10);
+    CHECK_FALSE(w.run(put(w.disk(), "/d", "more than ten bytes", false, false)));
+    CHECK(*w.run(w.disk().free_bytes("/")) <= 10);
+}
+
+TEST_CASE("sim disk: names follow POSIX: missing parents, existing files, full directories, sorted listings") {
+    sim::world w{13};
+    auto& d = w.disk();
+    CHECK(w.run(d.make_directory("/a/b")).error() == errc::not_found);
+    REQUIRE(w.run(d.make_directory("/a")));
+    CHECK(w.run(d.make_directory("/a")).error() == errc::exists);
+    REQUIRE(w.run(put(d, "/a/z", "zz", false, false)));
+    REQUIRE(w.run(put(d, "/a/y", "y", false, false)));
+    CHECK(w.run(d.remove("/a")).error() == errc::exists);
+    CHECK(w.run(d.open("/a/z", open_mode::create_new)).error() == errc::exists);
+    CHECK(w.run(d.open("/a/x", open_mode::read)).error() == errc::not_found);
+    auto names = w.run(d.list("/a"));
+    REQUIRE(names);
+    REQUIRE(names->size() == 2);
+    CHECK((*names)[0].name == "y");
+    CHECK((*names)[1].size_bytes == 2);
+    REQUIRE(w.run(d.rename("/a/z", "/a/y")));
+    CHECK(text_of(d.peek("/a/y")) == "zz");
+    CHECK(w.run(d.list("/a"))->size() == 1);
+}
