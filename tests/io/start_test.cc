@@ -1,5 +1,6 @@
 #include "io/cpu.h"
 #include "io/directory_lock.h"
+#include "io/probe.h"
 #include "io/signals.h"
 #include "real_shard.h"
 
@@ -46,4 +47,10 @@ TEST_CASE("start: signals arrive on the shard, one after the other") {
     };
     w.run(work(watch, told));
     CHECK(told == std::vector<int>{SIGUSR1, SIGHUP});
+}
+
+TEST_CASE("start: the kernel that runs these tests has what is needed, and is named") {
+    auto found = io::probe_kernel();
+    if (!found) FAIL(found.error().message);
+    CHECK(!found->release.empty());
 }
