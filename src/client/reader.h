@@ -54,6 +54,7 @@ class partition_reader {
     // No more from this partition.
     void unassign(partition_index partition) { at_.erase(partition); }
     bool assigned() const { return !at_.empty(); }
+    bool has(partition_index partition) const { return at_.contains(partition); }
 
   private:
     struct place {

@@ -1,0 +1,76 @@
+#include "help.h"
+
+namespace millrace::tool {
+
+const char* const help_overview = R"(millrace: administer a Millrace or Kafka broker, write to it and read from it
+
+  millrace topic create|list|describe|alter|delete   topics, their partitions and their configs
+  millrace produce TOPIC                             lines from standard input, or generated records
+  millrace consume TOPIC                             records to standard output
+  millrace COMMAND --help                            what the command takes
+
+Options of every command:
+  --bootstrap-server HOST:PORT[,...]   where a broker listens (127.0.0.1:9092)
+  --format text|json                   how results are printed (text)
+
+Exit codes: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error.
+)";
+
+const char* const help_topic = R"(millrace topic: topics, their partitions and their configs
+
+  millrace topic create NAME [--partitions N] [--replication-factor N] [--config KEY=VALUE]... [--if-not-exists]
+  millrace topic list
+  millrace topic describe NAME
+  millrace topic alter NAME [--partitions N] [--config KEY=VALUE]... [--delete-config KEY]...
+  millrace topic delete NAME [--if-exists]
+
+  --partitions N             how many; alter can only raise it (the broker's default)
+  --replication-factor N     copies of each partition (the broker's default)
+  --config KEY=VALUE         a topic config, by Kafka's name
+  --delete-config KEY        back to the broker's default
+  --if-not-exists            create: a topic that is there already is no failure
+  --if-exists                delete: a missing topic is no failure
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         list gives an array, describe an object (text)
+)";
+
+const char* const help_produce = R"(millrace produce TOPIC: write records
+
+Each line of standard input is the value of one record, or with --generate N records are made up. The topic is created
+if the broker is set to create topics. Ends when everything is acknowledged; fails if any record was not.
+
+  --generate N               make N records with the values RUN-0, RUN-1, ...
+  --start N                  the first number (0)
+  --run-id RUN               the prefix (random)
+  --record-size BYTES        fill generated values up with dots
+  --key-separator TEXT       the part of a line before TEXT is the key
+  --partition N              all records to this partition (by key, else spread)
+  --acks all|1|0             when the broker answers (all)
+  --idempotent               no duplicates and no disorder when something is sent again; needs acks all
+  --compression none|gzip|snappy|lz4|zstd   (none)
+  --batch-bytes BYTES        how large a batch grows (524288)
+  --linger MS                how long a batch waits to fill (5)
+  --journal FILE             append "partition offset number" for each acknowledged record, as it is acknowledged
+  --progress                 a progress line even if standard error is no terminal
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         how the summary is printed (text)
+)";
+
+const char* const help_consume = R"(millrace consume TOPIC: read records
+
+Reads each partition from its start position to the end it had when the command began, without a group.
+
+  --partition N              this partition only (all)
+  --offset earliest|latest|N|@MS   where to begin: an offset, or the first record at or after a time in
+                             milliseconds since 1970 (earliest)
+  --count N                  end after N records
+  --follow                   go on waiting for new records at the end
+  --key-separator TEXT       text: print keys too, then TEXT, then the value
+  --quiet                    print no records, only count them
+  --progress                 a progress line even if standard error is no terminal
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         json: one object a line with partition, offset, timestamp, key, value, headers; what is
+                             not UTF-8 comes as key_base64 and value_base64 (text)
+)";
+
+} // namespace millrace::tool

@@ -1,0 +1,79 @@
+#include "json.h"
+
+#include <cstdint>
+
+namespace millrace::tool {
+
+// The table of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_utf8(std::string_view bytes) {
+    auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+    for (std::size_t i = 0; i < bytes.size();) {
+        auto first = at(i);
+        if (first < 0x80) {
+            ++i;
+            continue;
+        }
+        std::size_t length = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+        if (length == 0 || i + length > bytes.size()) return false;
+        unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+        unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+        if (at(i + 1) < low || at(i + 1) > high) return false;
+        for (std::size_t k = 2; k < length; ++k)
+            if ((at(i + k) & 0xc0) != 0x80) return false;
+        i += length;
+    }
+    return true;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+    constexpr char hex[] = "0123456789abcdef";
+    out += '"';
+    for (char c : text) {
+        switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\n': out += "\\n"; break;
+        case '\r': out += "\\r"; break;
+        case '\t': out += "\\t"; break;
+        default:
+            if (static_cast<unsigned char>(c) < 0x20) {
+                out += "\\u00";
+                out += hex[(c >> 4) & 15];
+                out += hex[c & 15];
+            } else {
+                out += c;
+            }
+        }
+    }
+    out += '"';
+}
+
+void append_json_bytes(std::string& out, std::string_view name, std::string_view bytes) {
+    out += '"';
+    out += name;
+    if (is_utf8(bytes)) {
+        out += "\":";
+        append_json_string(out, bytes);
+    } else {
+        out += "_base64\":\"";
+        out += base64(bytes);
+        out += '"';
+    }
+}
+
+std::string base64(std::string_view bytes) {
+    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t word = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            word = word << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        out += digits[word >> 18];
+        out += digits[(word >> 12) & 63];
+        out += i + 1 < bytes.size() ? digits[(word >> 6) & 63] : '=';
+        out += i + 2 < bytes.size() ? digits[word & 63] : '=';
+    }
+    return out;
+}
+
+} // namespace millrace::tool
