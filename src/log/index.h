@@ -49,7 +49,7 @@ class time_index {
 
     // Only a greater time than the last entry's is worth an entry.
     void maybe_append(timestamp_ms timestamp, std::int32_t relative_offset);
-    // Everything at or before this relative offset is older than `t`... or is the batch that holds it; 0 if unknown.
+    // Every record before this relative offset is older than `t`; 0 if nothing is known.
     std::int32_t offset_for(timestamp_ms t) const;
     std::optional<time_entry> last() const;
     std::size_t size() const { return entries_.size(); }

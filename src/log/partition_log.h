@@ -16,6 +16,7 @@
 #include "runtime/scope.h"
 #include "runtime/shard.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -67,6 +68,7 @@ struct producer_snapshot {
 
 class partition_log {
   public:
+    static constexpr std::size_t snapshots_max = 2;
     static constexpr std::size_t batch_bytes_max = 256 << 20; // what a scan believes of a length field
 
     // Creates the partition, durably with its directories' entries, or recovers it.
@@ -159,14 +161,6 @@ class partition_log {
     struct committing : commit_job {
         std::coroutine_handle<> waiter{};
     };
-    struct found_batch { // by a scan of headers
-        log_offset base, last;
-        timestamp_ms max_timestamp;
-        std::uint64_t position;
-        std::uint32_t size_bytes;
-    };
-    class header_scan;
-
     partition_log(environment& env, std::string directory, topic_id id, const log_config& config);
 
     std::string path(const std::string& name) const { return directory_ + "/" + name; }
@@ -177,13 +171,14 @@ class partition_log {
     // open.cc
     runtime::task<result<void>> create();
     runtime::task<result<void>> recover(bool clean_shutdown);
-    runtime::task<result<void>> scan_segment(segment& s, bool check, log_offset& end, bool& torn);
+    runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, bool check, log_offset& end, bool& torn);
     runtime::task<result<void>> check_metadata();
     // append.cc
     bool run_appends();
-    bool must_roll(const append_entry& entry, std::uint64_t gathered_bytes, bool gathered_any);
+    bool must_roll(const append_entry& entry, std::uint64_t gathered_bytes, std::size_t gathered);
     void write_finished();
     void fail_everything();
+    void resume_stopper();
     void grow_reserve();
     runtime::task<void> roll(log_offset base);
     runtime::task<result<void>> write_indexes(segment& s);
@@ -196,12 +191,13 @@ class partition_log {
     runtime::task<result<void>> flush_to(log_offset up_to);
     // read.cc
     runtime::task<result<void>> load(segment& s);
-    runtime::task<result<void>> load_content(segment& s);
-    runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<segment> s, found_batch where,
-                                                                         timestamp_ms t, bool exact, log_offset limit);
+    // time_lookup.cc
+    runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<segment> s, std::uint64_t position,
+                                                                         std::uint32_t size_bytes, timestamp_ms t, bool exact);
     // removal.cc
     runtime::task<result<void>> drop_segments(std::vector<std::shared_ptr<segment>> gone);
     runtime::task<void> remove_due();
+    runtime::task<void> settle();
 
     environment& env_;
     runtime::shard& shard_;
@@ -212,6 +208,7 @@ class partition_log {
     recent_batches recent_;
     epoch_cache epochs_;
     bool epochs_dirty_ = false;
+    std::vector<epoch_entry> scanned_epochs_; // during recovery
 
     log_offset start_{0}, end_{0}, written_{0}, flushed_{0};
     bool failed_ = false, closing_ = false;
@@ -231,6 +228,9 @@ class partition_log {
     committing committing_;
     std::vector<removal> removals_; // in order of `due`; what is left at close goes at the next open
     removal_timer removal_timer_;
+    std::coroutine_handle<> stopper_{}; // close() or remove() waiting for appends to settle
+    std::vector<log_offset> snapshots_; // on disk, oldest first
+    std::int64_t jitter_ms_ = 0;
     runtime::scope scope_;
 };
 

@@ -25,6 +25,7 @@ struct segment : hook_of<segment_lru_tag> {
     timestamp_ms first_timestamp = no_timestamp; // max timestamp of the first batch: segment.ms counts from it
     std::uint64_t bytes_since_index = 0;
     std::uint64_t reserved_bytes = 0; // fallocate reaches this far
+    std::int64_t reserve_charge = 0;  // taken from the reserve budget
 
     // What Kafka's LogSegment.append does with a batch that was just written at `size_bytes`.
     void note_batch(log_offset last_offset, timestamp_ms max_ts, std::uint32_t batch_bytes, std::int32_t index_interval);

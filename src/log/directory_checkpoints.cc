@@ -1,0 +1,70 @@
+#include "log/directory_checkpoints.h"
+
+#include "log/text_lines.h"
+
+namespace millrace::log {
+
+namespace {
+constexpr std::size_t checkpoint_bytes_max = 64 << 20;
+constexpr const char* clean_mark = ".kafka_cleanshutdown";
+constexpr const char* recovery_file = "recovery-point-offset-checkpoint";
+constexpr const char* start_file = "log-start-offset-checkpoint";
+} // namespace
+
+std::vector<std::byte> directory_checkpoints::encode(const offset_by_partition& offsets) {
+    std::string text = "0\n" + std::to_string(offsets.size()) + "\n";
+    for (const auto& [at, offset] : offsets)
+        text += at.topic + " " + std::to_string(at.partition.value) + " " + std::to_string(offset.value) + "\n";
+    return to_bytes(text);
+}
+
+bool directory_checkpoints::decode(bytes_view bytes, offset_by_partition& into) {
+    into.clear();
+    auto lines = checkpoint_lines(as_text(bytes));
+    if (!lines) return false;
+    for (auto line : *lines) {
+        auto first = line.find(' ');
+        auto second = line.find(' ', first + 1);
+        if (first == std::string_view::npos || second == std::string_view::npos) return into.clear(), false;
+        auto partition = parse_number<std::int32_t>(line.substr(first + 1, second - first - 1));
+        auto offset = parse_number<std::int64_t>(line.substr(second + 1));
+        if (!partition || !offset) return into.clear(), false;
+        into[{std::string{line.substr(0, first)}, {*partition}}] = {*offset};
+    }
+    return true;
+}
+
+std::optional<topic_partition> directory_checkpoints::parse_directory_name(std::string_view name) {
+    auto dash = name.rfind('-');
+    if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+    auto partition = parse_number<std::int32_t>(name.substr(dash + 1));
+    if (!partition || *partition < 0) return std::nullopt;
+    return topic_partition{std::string{name.substr(0, dash)}, {*partition}};
+}
+
+runtime::task<result<bool>> directory_checkpoints::load(runtime::disk& disk, std::string directory) {
+    auto points = co_await runtime::read_whole(disk, directory + "/" + recovery_file, checkpoint_bytes_max);
+    if (points) decode(*points, recovery_points); // unreadable: as if there were none, which only costs a longer scan
+    auto starts = co_await runtime::read_whole(disk, directory + "/" + start_file, checkpoint_bytes_max);
+    if (starts) decode(*starts, start_offsets);
+    auto removed = co_await disk.remove(directory + "/" + clean_mark);
+    if (!removed) {
+        if (removed.error() == runtime::errc::not_found) co_return false;
+        co_return storage_failed();
+    }
+    auto synced = co_await disk.sync_directory(directory);
+    if (!synced) co_return storage_failed();
+    co_return true;
+}
+
+runtime::task<result<void>> directory_checkpoints::save(runtime::disk& disk, std::string directory) {
+    auto points = co_await runtime::replace_whole(disk, directory, recovery_file, encode(recovery_points));
+    if (!points) co_return storage_failed();
+    auto starts = co_await runtime::replace_whole(disk, directory, start_file, encode(start_offsets));
+    if (!starts) co_return storage_failed();
+    auto mark = co_await runtime::replace_whole(disk, directory, clean_mark, to_bytes("{\"version\":0,\"brokerEpoch\":-1}"));
+    if (!mark) co_return storage_failed();
+    co_return result<void>{};
+}
+
+} // namespace millrace::log

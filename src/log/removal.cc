@@ -1,0 +1,147 @@
+// What goes away: records below a new start, a closed log, a deleted partition.
+#include "log/partition_log.h"
+#include "log/text_lines.h"
+#include "runtime/random.h"
+
+namespace millrace::log {
+
+partition_log::removal_timer::removal_timer(partition_log& l)
+    : timer{[](runtime::timer& t) noexcept {
+          auto& log = static_cast<removal_timer&>(t).log;
+          if (!log.scope_.closed()) log.scope_.spawn(log.remove_due());
+      }},
+      log{l} {}
+
+runtime::task<result<void>> partition_log::delete_records(log_offset new_start) {
+    if (failed_) co_return storage_failed();
+    if (new_start > end_) co_return std::unexpected{errc::offset_out_of_range};
+    if (new_start <= start_) co_return result<void>{};
+    if (flushed_ < new_start) { // a start beyond the end after a crash would give offsets out twice
+        auto flushed = co_await flush_to(new_start);
+        if (!flushed) co_return flushed;
+    }
+    auto content = to_bytes("0\n" + std::to_string(new_start.value) + "\n");
+    auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, "log-start-offset", std::move(content));
+    if (!saved) {
+        fail_everything();
+        co_return storage_failed();
+    }
+    start_ = std::max(start_, new_start);
+    if (epochs_.cut_start(start_)) epochs_dirty_ = true;
+    std::vector<std::shared_ptr<segment>> gone;
+    while (segments_.size() > 1 && segments_[1]->base <= start_) {
+        gone.push_back(segments_.front());
+        segments_.erase(segments_.begin());
+    }
+    co_return co_await drop_segments(std::move(gone));
+}
+
+// Renamed at once, unlinked after file.delete.delay.ms; readers keep the file through their pin.
+runtime::task<result<void>> partition_log::drop_segments(std::vector<std::shared_ptr<segment>> gone) {
+    for (auto& s : gone) {
+        env_.descriptors->forget(*s);
+        for (const char* suffix : {".log", ".index", ".timeindex"}) {
+            std::string from = path(segment_file_name(s->base, suffix));
+            std::string to = from + ".deleted";
+            auto renamed = co_await env_.world.disk->rename(from, to);
+            if (!renamed) {
+                if (renamed.error() == runtime::errc::not_found) continue; // an index that was never written
+                fail_everything();
+                co_return storage_failed();
+            }
+            removals_.push_back({std::move(to), shard_.now() + runtime::milliseconds{config_.file_delete_delay_ms}});
+        }
+    }
+    if (!removals_.empty() && !removal_timer_.armed()) shard_.arm(removal_timer_, removals_.front().due);
+    co_return result<void>{};
+}
+
+runtime::task<void> partition_log::remove_due() {
+    while (!removals_.empty() && removals_.front().due <= shard_.now()) {
+        std::string path = std::move(removals_.front().path);
+        removals_.erase(removals_.begin());
+        auto removed = co_await env_.world.disk->remove(std::move(path));
+        (void)removed; // tried again at the next open
+    }
+    if (!removals_.empty() && !closing_ && !removal_timer_.armed()) shard_.arm(removal_timer_, removals_.front().due);
+}
+
+runtime::task<void> partition_log::settle() {
+    struct settled {
+        partition_log& log;
+        bool await_ready() const noexcept {
+            return log.queue_.empty() && !log.write_in_flight_ && !log.rolling_;
+        }
+        void await_suspend(std::coroutine_handle<> h) noexcept { log.stopper_ = h; }
+        void await_resume() const noexcept {}
+    };
+    settled appends{*this};
+    co_await appends;
+}
+
+runtime::task<result<void>> partition_log::close() {
+    if (closing_) co_return std::unexpected{errc::closed};
+    closing_ = true;
+    runtime::shard::cancel(flush_timer_);
+    runtime::shard::cancel(removal_timer_);
+    co_await settle();
+    result<void> outcome;
+    if (!failed_ && flushed_ < written_) outcome = co_await flush_to(written_);
+    if (failed_) outcome = storage_failed();
+    if (outcome) outcome = co_await trim(active());
+    if (outcome) {
+        active().finish_times();
+        outcome = co_await write_indexes(active());
+    }
+    if (outcome) outcome = co_await write_snapshot();
+    if (outcome && epochs_dirty_) {
+        auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, "leader-epoch-checkpoint", epochs_.encode());
+        if (!saved) outcome = storage_failed();
+        epochs_dirty_ = false;
+    }
+    if (outcome) {
+        auto synced = co_await env_.world.disk->sync_directory(directory_);
+        if (!synced) outcome = storage_failed();
+    }
+    co_await scope_.drain();
+    for (auto& s : segments_) {
+        env_.descriptors->forget(*s);
+        s->unload();
+    }
+    co_return outcome;
+}
+
+runtime::task<result<void>> partition_log::remove() {
+    if (closing_) co_return std::unexpected{errc::closed};
+    closing_ = true;
+    runtime::shard::cancel(flush_timer_);
+    runtime::shard::cancel(removal_timer_);
+    co_await settle();
+    auto trimmed = co_await trim(active());
+    (void)trimmed; // the file goes anyway; this waited for the reservation in flight
+    co_await scope_.drain();
+    // Renamed first: a crash in the middle must not leave half a partition under its name.
+    auto unique = env_.world.random ? env_.world.random->next_uuid() : id_;
+    std::string away = directory_ + "." + unique.to_string() + "-delete";
+    auto slash = directory_.rfind('/');
+    std::string parent = slash == std::string::npos ? "." : directory_.substr(0, slash);
+    auto renamed = co_await env_.world.disk->rename(directory_, away);
+    if (!renamed) co_return storage_failed();
+    auto synced = co_await env_.world.disk->sync_directory(parent);
+    if (!synced) co_return storage_failed();
+    auto listed = co_await env_.world.disk->list(away);
+    if (!listed) co_return storage_failed();
+    for (auto& entry : *listed) {
+        auto removed = co_await env_.world.disk->remove(away + "/" + entry.name);
+        if (!removed) co_return storage_failed();
+    }
+    auto removed = co_await env_.world.disk->remove(away);
+    if (!removed) co_return storage_failed();
+    for (auto& s : segments_) {
+        env_.descriptors->forget(*s);
+        s->unload();
+    }
+    co_return result<void>{};
+}
+
+} // namespace millrace::log
