@@ -77,7 +77,10 @@ void shard::ring_touched() {
 
 bool shard::deliver() {
     bool any = false;
-    while (message* m = to_self_.pop_front()) {
+    // Taken out first: a message that sends itself on again must not keep the turn from ending.
+    intrusive_list<message, message_tag> own;
+    own.splice_back(to_self_);
+    while (message* m = own.pop_front()) {
         any = true;
         m->arrived(*m);
     }

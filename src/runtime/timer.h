@@ -44,7 +44,7 @@ class timer_wheel {
     using slot = intrusive_list<timer, timer_tag>;
     static constexpr int slot_bits = 6;
     static constexpr std::uint64_t slots = 1u << slot_bits;
-    static constexpr int levels = 6; // 64^6 ms: over two thousand years
+    static constexpr int levels = 6; // 64^6 ms: over two years; a later deadline goes round the last level again
 
     std::uint64_t tick_of(mono_time t) const; // rounded up
     void place(timer& t, std::uint64_t due_tick);

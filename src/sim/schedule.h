@@ -15,10 +15,16 @@ namespace millrace::sim {
 class schedule final : public runtime::clock {
   public:
     using effect = std::function<void()>;
+    static constexpr std::uint64_t reads_per_step_max = 1000;
 
     schedule(std::uint64_t seed, std::size_t shards);
 
-    runtime::mono_time now() override { return now_; }
+    // Work that goes on for ever within one turn would never see its bound, were time to stand still for it.
+    runtime::mono_time now() override {
+        if (++reads_ > reads_per_step_max) now_ += runtime::microseconds{1};
+        return now_;
+    }
+    void begin_step() { reads_ = 0; }
     timestamp_ms wall() override;
 
     std::uint64_t pick(std::uint64_t below) { return random_.next() % below; } // REQUIRES: below > 0
@@ -52,6 +58,7 @@ class schedule final : public runtime::clock {
     runtime::mono_time now_;
     std::vector<bool> awake_;
     std::uint64_t made_ = 0;
+    std::uint64_t reads_ = 0;
     std::uint64_t hash_ = 0;
 };
 

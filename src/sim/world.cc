@@ -52,6 +52,7 @@ bool world::has_mail(std::size_t to) {
 
 // One event, one turn, or one jump in time (not beyond `horizon`); false if nothing is left to do.
 bool world::step(mono_time horizon) {
+    schedule_.begin_step();
     std::vector<std::uint32_t> ready;
     mono_time next = schedule_.next_event();
     for (std::uint32_t i = 0; i < cores_.size(); ++i) {

@@ -116,3 +116,25 @@ TEST_CASE("sim: the offload queue is bounded, and a refused job did not run") {
     CHECK(ran == static_cast<int>(sim::offload::offload_queue_max));
     CHECK(refused == 3);
 }
+
+TEST_CASE("sim: work that posts itself for ever ends its turn all the same, and others get theirs") {
+    sim::world w{6, 2};
+    struct again : completion {
+        std::uint64_t runs = 0;
+        bool stop = false;
+        again()
+            : completion{[](completion& c) noexcept {
+                  auto& self = static_cast<again&>(c);
+                  ++self.runs;
+                  if (!self.stop) shard::current().post(self);
+              }} {}
+    } busy;
+    w.shard(shard_id{0}).post(busy);
+    struct flow {
+        static task<void> sleep() { co_await sleep_for(milliseconds{2}); }
+    };
+    w.run(flow::sleep(), shard_id{1});
+    CHECK(busy.runs > 1);
+    busy.stop = true;
+    CHECK_FALSE(w.run_until([] { return false; }));
+}
