@@ -1,0 +1,70 @@
+#include "config/fill.h"
+
+#include "config/option_table.h"
+#include "config/value.h"
+
+#include <charconv>
+
+namespace millrace::config {
+
+std::expected<broker_options, std::string> fill_options(const std::map<std::string, origin_value>& values,
+                                                        std::string_view state_directory) {
+    auto text = [&](const char* name) -> const std::string& { return values.find(name)->second.value; };
+    auto number = [&](const char* name) {
+        std::int64_t n = 0;
+        const auto& t = text(name);
+        std::from_chars(t.data(), t.data() + t.size(), n);
+        return n;
+    };
+    auto small = [&](const char* name) { return static_cast<std::int32_t>(number(name)); };
+    auto flag = [&](const char* name) { return text(name) == "true"; };
+
+    broker_options o;
+    o.node_id = small("node.id");
+    o.cluster_id = text("cluster.id");
+    o.listeners = *parse_endpoints(text("listeners"));
+    o.advertised_listeners = *parse_endpoints(text("advertised.listeners"));
+    o.log_dirs = split_list(text("log.dirs"));
+    if (o.log_dirs.empty()) {
+        // systemd.exec(5): several state directories are parted by colons.
+        auto first = state_directory.substr(0, state_directory.find(':'));
+        o.log_dirs.emplace_back(first.empty() ? "./millrace-data" : first);
+    }
+    o.shards = text("shards") == "auto" ? 0 : static_cast<std::uint32_t>(number("shards"));
+    o.shard_pin = flag("shard.pin");
+    o.open_files_max = number("open.files.max");
+    o.num_partitions = small("num.partitions");
+    o.default_replication_factor = small("default.replication.factor");
+    o.auto_create_topics_enable = flag("auto.create.topics.enable");
+    o.delete_topic_enable = flag("delete.topic.enable");
+    o.message_max_bytes = small("message.max.bytes");
+    o.socket_request_max_bytes = small("socket.request.max.bytes");
+    o.max_connections = small("max.connections");
+    o.max_connections_per_ip = small("max.connections.per.ip");
+    o.connections_max_idle_ms = number("connections.max.idle.ms");
+    o.fetch_max_bytes = small("fetch.max.bytes");
+    o.fetch_sendfile_min_bytes = small("fetch.sendfile.min.bytes");
+    o.queued_max_request_bytes = number("queued.max.request.bytes");
+    o.producer_id_expiration_ms = number("producer.id.expiration.ms");
+    o.test_disk_skip_sync = flag("test.disk.skip.sync");
+    o.test_disk_skip_directory_sync = flag("test.disk.skip.directory.sync");
+    const auto& durable = text("millrace.durability");
+    o.durability = durable == "flush" ? durability::flush : durable == "cache" ? durability::cache : durability::acks;
+    for (const auto& row : option_table()) {
+        const auto& v = values.find(std::string{row.name})->second;
+        if (row.topic_default && v.origin != "built-in" && !(row.unset && v.value.empty()))
+            o.topic_defaults.emplace(row.name, v.value);
+    }
+
+    if (o.message_max_bytes > o.socket_request_max_bytes)
+        return std::unexpected{"message.max.bytes (" + text("message.max.bytes") +
+                               ") is over socket.request.max.bytes (" + text("socket.request.max.bytes") +
+                               "): such a batch could never arrive"};
+    if (o.queued_max_request_bytes < o.socket_request_max_bytes)
+        return std::unexpected{"queued.max.request.bytes (" + text("queued.max.request.bytes") +
+                               ") is below socket.request.max.bytes (" + text("socket.request.max.bytes") +
+                               "): the largest request could never be read"};
+    return o;
+}
+
+} // namespace millrace::config

@@ -1,0 +1,130 @@
+#include "config/option_table.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace millrace::config {
+
+namespace {
+
+using enum option_type;
+
+constexpr std::int64_t int_max = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t long_max = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view long_text = "9223372036854775807";
+
+// A default of a topic config: live, and only passed on when somebody set it.
+constexpr option topic(std::string_view name, option_type type, std::string_view value, std::string_view help,
+                       std::int64_t min = std::numeric_limits<std::int64_t>::min(), std::int64_t max = long_max,
+                       std::string_view words = {}, time_unit unit = time_unit::ms, bool unset = false) {
+    return {"Defaults of topics", name, type, value, help, min, max, words, unit, applies::live, true, unset, false};
+}
+
+constexpr option table[] = {
+    {"Node", "node.id", integer, "1", "Number of this node in its cluster.", 0, int_max},
+    {"Node", "cluster.id", text, "", "Id of the cluster, 22 characters; empty: what the data directory says, or a new one."},
+    {"Node", "log.dirs", list, "", "Data directories, by comma; empty: $STATE_DIRECTORY, else ./millrace-data."},
+    {"Node", "shards", shard_count, "auto", "Event loops, one thread each; auto: one per usable core.", 1, 1024},
+    {"Node", "shard.pin", boolean, "true", "Bind each shard's thread to its core."},
+    {"Node", "open.files.max", integer, "0", "Descriptors that files and connections share; 0: the process limit.", 0, int_max},
+
+    {"Network", "listeners", endpoints, "PLAINTEXT://127.0.0.1:9092", "Addresses to listen on, by comma; an empty host is every address."},
+    {"Network", "advertised.listeners", endpoints, "", "Addresses that clients are told; empty: the one they reached."},
+    {"Network", "max.connections", integer, "2147483647", "Connections at a time, per shard and listener together.", 0, int_max, {}, time_unit::ms, applies::live},
+    {"Network", "max.connections.per.ip", integer, "2147483647", "Connections at a time from one address.", 0, int_max, {}, time_unit::ms, applies::live},
+    {"Network", "connections.max.idle.ms", duration, "600000", "Close a connection that was quiet for this long.", 1, long_max},
+    {"Network", "socket.request.max.bytes", bytes, "104857600", "Largest request.", 1024, int_max},
+    {"Network", "queued.max.request.bytes", bytes, "268435456", "Request bytes in memory on the whole node, before reading stops.", 1 << 20, long_max},
+    {"Network", "fetch.max.bytes", bytes, "57671680", "Cap of a fetch answer.", 1024, int_max},
+    {"Network", "fetch.sendfile.min.bytes", bytes, "32768", "Slices of at least this many bytes leave without passing user space.", 0, int_max},
+
+    {"Topics", "num.partitions", integer, "1", "Partitions of a topic whose creator did not say.", 1, 10'000, {}, time_unit::ms, applies::live},
+    {"Topics", "default.replication.factor", integer, "1", "Copies of a topic whose creator did not say.", 1, 32767},
+    {"Topics", "auto.create.topics.enable", boolean, "true", "Create a topic when a client asks about it."},
+    {"Topics", "delete.topic.enable", boolean, "true", "Allow topics to be deleted."},
+    {"Topics", "producer.id.expiration.ms", duration, "86400000", "Forget an idempotent producer that was quiet for this long.", 1, long_max, {}, time_unit::ms, applies::live},
+
+    topic("millrace.durability", word, "acks", "flush: all is flushed before it is acknowledged; acks: acks=all is; cache: nothing waits for the disk.", 0, 0, "flush,acks,cache"),
+    topic("message.max.bytes", bytes, "1048588", "Largest batch, after compression.", 0, int_max),
+    topic("min.insync.replicas", integer, "1", "Copies that must have a record before acks=all is answered.", 1, int_max),
+    topic("unclean.leader.election.enable", boolean, "false", "Whether a copy that is behind may lead."),
+    topic("compression.type", word, "producer", "Codec that batches are kept in.", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd"),
+    topic("compression.gzip.level", integer, "-1", "1 to 9, or -1: the codec's own.", -1, 9),
+    topic("compression.lz4.level", integer, "9", "1 to 17.", 1, 17),
+    topic("compression.zstd.level", integer, "3", "-131072 to 22.", -131072, 22),
+    topic("log.cleanup.policy", list, "delete", "delete, compact, both, or empty: keep for ever.", 0, 0, "delete,compact"),
+    topic("log.retention.ms", duration, "", "Age limit of records; wins over minutes and hours; -1: none.", -1, long_max, {}, time_unit::ms, true),
+    topic("log.retention.minutes", duration, "", "The same in minutes; wins over hours.", -1, int_max, {}, time_unit::minutes, true),
+    topic("log.retention.hours", duration, "168", "The same in hours.", -1, int_max, {}, time_unit::hours),
+    topic("log.retention.bytes", bytes, "-1", "Size limit of each partition; -1: none.", -1, long_max),
+    topic("log.segment.bytes", bytes, "1073741824", "Size at which a new segment begins.", 1 << 20, int_max),
+    topic("log.roll.ms", duration, "", "Age at which a new segment begins; wins over hours.", 1, long_max, {}, time_unit::ms, true),
+    topic("log.roll.hours", duration, "168", "The same in hours.", 1, int_max, {}, time_unit::hours),
+    topic("log.roll.jitter.ms", duration, "", "Random part taken off the age; wins over hours.", 0, long_max, {}, time_unit::ms, true),
+    topic("log.roll.jitter.hours", duration, "0", "The same in hours.", 0, int_max, {}, time_unit::hours),
+    topic("log.index.size.max.bytes", bytes, "10485760", "Largest index of a segment.", 4, int_max),
+    topic("log.index.interval.bytes", bytes, "4096", "Bytes of log between two index entries.", 0, int_max),
+    topic("log.flush.interval.messages", integer, long_text, "Flush after this many records.", 1, long_max),
+    topic("log.flush.interval.ms", duration, "", "Flush at least this often; wins over the scheduler's interval.", 0, long_max, {}, time_unit::ms, true),
+    topic("log.flush.scheduler.interval.ms", duration, long_text, "Flush at least this often.", 0, long_max),
+    topic("log.message.timestamp.type", word, "CreateTime", "Whose timestamp records carry: the producer's or the broker's.", 0, 0, "CreateTime,LogAppendTime"),
+    topic("log.message.timestamp.before.max.ms", duration, long_text, "How far a producer's timestamp may lie in the past.", 0, long_max),
+    topic("log.message.timestamp.after.max.ms", duration, "3600000", "How far a producer's timestamp may lie in the future.", 0, long_max),
+    topic("log.cleaner.delete.retention.ms", duration, "86400000", "How long compaction keeps deletion markers.", 0, long_max),
+    topic("log.cleaner.min.compaction.lag.ms", duration, "0", "Age below which a record is not compacted.", 0, long_max),
+    topic("log.cleaner.max.compaction.lag.ms", duration, long_text, "Age after which a record is compacted in any case.", 1, long_max),
+    topic("log.cleaner.min.cleanable.ratio", decimal, "0.5", "Share of uncompacted bytes that starts compaction, 0 to 1.", 0, 1),
+    topic("log.segment.delete.delay.ms", duration, "60000", "Wait between dropping a segment and deleting its files.", 0, long_max),
+    topic("log.preallocate", boolean, "false", "Reserve the space of a new segment at once."),
+    topic("log.message.downconversion.enable", boolean, "true", "Deprecated; accepted and ignored."),
+    topic("log.local.retention.ms", duration, "-2", "Local age kept of a tiered partition; -2: as retention.", -2, long_max),
+    topic("log.local.retention.bytes", bytes, "-2", "Local bytes kept of a tiered partition; -2: as retention.", -2, long_max),
+    topic("log.remote.copy.lag.ms", duration, "0", "Time to hold back from tiering.", -1, long_max),
+    topic("log.remote.copy.lag.bytes", bytes, "-1", "Bytes to hold back from tiering.", -1, long_max),
+
+    {"Test", "test.disk.skip.sync", boolean, "false", "Report files as flushed without flushing.", 0, 0, {}, time_unit::ms, applies::at_start, false, false, true},
+    {"Test", "test.disk.skip.directory.sync", boolean, "false", "Report directories as flushed without flushing.", 0, 0, {}, time_unit::ms, applies::at_start, false, false, true},
+};
+
+// Levenshtein, two rows; a transposition of neighbours costs two.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            auto above = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+} // namespace
+
+std::span<const option> option_table() { return table; }
+
+const option* find_option(std::string_view name) {
+    for (const auto& o : table)
+        if (o.name == name) return &o;
+    return nullptr;
+}
+
+std::string_view suggest_option(std::string_view name) {
+    if (name.size() > 100) return {};
+    std::string_view best;
+    std::size_t nearest = std::max<std::size_t>(2, name.size() / 4) + 1;
+    for (const auto& o : table) {
+        if (o.hidden) continue;
+        auto far = distance(name, o.name);
+        if (far < nearest) {
+            nearest = far;
+            best = o.name;
+        }
+    }
+    return best;
+}
+
+} // namespace millrace::config
