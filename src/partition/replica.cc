@@ -1,0 +1,255 @@
+#include "partition/replica.h"
+
+#include "records/compressed_keys.h"
+#include "runtime/offload.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace millrace::partition {
+
+using runtime::task;
+
+namespace {
+// What a compressed batch may grow to while its keys are checked.
+constexpr std::size_t decompressed_bytes_max = 256 << 20;
+} // namespace
+
+task<log::result<std::unique_ptr<replica>>> replica::open(log::environment& env, std::string directory, topic_id id,
+                                                          const replica_config& config, leader_epoch epoch,
+                                                          bool clean_shutdown) {
+    std::unique_ptr<replica> made{new replica{epoch, config}};
+    auto opened = co_await log::partition_log::open(env, std::move(directory), id, config.log, clean_shutdown);
+    if (!opened) co_return std::unexpected{opened.error()};
+    made->log_ = std::move(*opened);
+    auto rebuilt = co_await made->rebuild_producers();
+    if (!rebuilt) {
+        (void)co_await made->log_->close();
+        co_return std::unexpected{rebuilt.error()};
+    }
+    replica* self = made.get();
+    made->log_->snapshot_source = [self](log_offset) { return self->producers_.snapshot(); };
+    // Recovery has flushed what it kept.
+    made->high_watermark_ = made->log_->end_offset();
+    co_return made;
+}
+
+replica::~replica() = default;
+
+// A snapshot speaks of what was flushed; everything behind it comes from the log itself.
+task<log::result<void>> replica::rebuild_producers() {
+    auto snapshot = co_await log_->latest_snapshot();
+    if (!snapshot) co_return std::unexpected{snapshot.error()};
+    log_offset from = log_->start_offset();
+    if (!snapshot->bytes.empty() && producers_.load(snapshot->bytes)) from = std::max(from, snapshot->offset);
+    producer_states* into = &producers_;
+    co_return co_await log_->replay(from, [into](records::batch_view batch) {
+        records::batch_info info;
+        info.producer_id = batch.producer_id();
+        info.producer_epoch = batch.producer_epoch();
+        info.base_sequence = batch.base_sequence();
+        info.last_sequence = batch.last_sequence();
+        info.base_offset = batch.base_offset();
+        info.last_offset = batch.last_offset();
+        info.max_timestamp = batch.max_timestamp();
+        info.control = batch.is_control();
+        into->apply(info);
+    });
+}
+
+result<void> replica::check_epoch(leader_epoch claimed) const {
+    if (claimed == no_epoch || claimed == epoch_) return {};
+    return std::unexpected{claimed < epoch_ ? errc::fenced_leader_epoch : errc::unknown_leader_epoch};
+}
+
+result<void> replica::check_offset(log_offset from) const {
+    // Kafka lets a reader stand anywhere up to the log end, and gives it nothing above the high watermark.
+    if (from < log_->start_offset() || from > log_->end_offset()) return std::unexpected{errc::offset_out_of_range};
+    return {};
+}
+
+bool replica::needs_flush(std::int16_t acks) const {
+    switch (config_.durability) {
+    case durability::flush: return true;
+    case durability::acks: return acks == -1;
+    case durability::cache: return false;
+    }
+    return true;
+}
+
+void replica::refuse(append_request& r, errc why) {
+    r.error = why;
+    r.log_start_offset = log_->start_offset();
+    r.done(r);
+}
+
+bool replica::keys_need_decompression(const append_request& r) const {
+    return config_.compacted && r.info.codec != records::codec::none;
+}
+
+void replica::append(append_request& r) {
+    r.at = this;
+    r.error.reset();
+    if (log_->offline()) return refuse(r, errc::storage_failed);
+    auto rules = records::producer_rules(config_.batch_size_max, r.produce_version, config_.compacted);
+    auto checked = records::validate_produced(r.records, rules);
+    if (checked) {
+        r.info = *checked;
+        auto in_time = records::check_timestamps(r.info, config_.timestamps, runtime::shard::current().wall());
+        if (!in_time) checked = std::unexpected{in_time.error()};
+    }
+    if (!checked) {
+        r.batch_fault = checked.error();
+        return refuse(r, errc::invalid_batch);
+    }
+    if (gate_.empty() && !gate_running_ && !keys_need_decompression(r)) return admit(r);
+    // A batch whose keys are being looked at holds back those behind it: order within a partition is the producer's.
+    if (gated_ == gated_appends_max) return refuse(r, errc::overloaded);
+    ++gated_;
+    gate_.push_back(r);
+    if (!gate_running_) scope_.spawn(run_gate());
+}
+
+task<void> replica::run_gate() {
+    gate_running_ = true;
+    while (append_request* r = gate_.pop_front()) {
+        if (keys_need_decompression(*r)) {
+            auto rules = records::producer_rules(config_.batch_size_max, r->produce_version, true);
+            records::result<records::walk_info> found = std::unexpected{records::errc::bad_compressed_data};
+            auto look = [&found, r, rules] {
+                records::decompressor with;
+                records::byte_buffer scratch;
+                found = records::check_keys_compressed(r->records, rules, decompressed_bytes_max, with, scratch);
+            };
+            auto job = runtime::off_loop(*runtime::shard::current().world().offload, look);
+            bool ran = co_await job;
+            --gated_;
+            if (!ran) {
+                refuse(*r, errc::overloaded);
+                continue;
+            }
+            if (!found) {
+                r->batch_fault = found.error();
+                refuse(*r, errc::invalid_batch);
+                continue;
+            }
+        } else {
+            --gated_;
+        }
+        admit(*r);
+    }
+    gate_running_ = false;
+}
+
+// The one synchronous step: sequence check, offsets, producer state, queue.
+void replica::admit(append_request& r) {
+    if (log_->offline()) return refuse(r, errc::storage_failed);
+    auto verdict = producers_.check(r.info);
+    if (!verdict) return refuse(r, verdict.error());
+    if (*verdict) {
+        // Already in the log: the producer gets the same answer, and not before it is as safe as it asked for.
+        const batch_memory& original = **verdict;
+        r.base_offset = original.base_offset;
+        r.log_start_offset = log_->start_offset();
+        log_offset end = original.last_offset + 1;
+        if (end > log_->written_offset() || (needs_flush(r.acks) && end > log_->flushed_offset()))
+            return wait_for_flush(r, end);
+        return r.done(r);
+    }
+
+    if (!epoch_begun_) {
+        auto begun = log_->assign_epoch(epoch_, log_->end_offset());
+        if (!begun) return refuse(r, errc::storage_failed);
+        epoch_begun_ = true;
+    }
+    const log_offset base = log_->end_offset();
+    const auto delta = static_cast<std::int64_t>(r.info.last_offset - r.info.base_offset);
+    mutable_bytes batch = r.records.first(r.info.size_bytes);
+    const bool by_append = config_.timestamps.type == records::timestamp_type::log_append_time;
+    timestamp_ms stamp = r.info.max_timestamp;
+    if (by_append) r.append_time = stamp = runtime::shard::current().wall();
+    records::set_timestamps(batch, config_.timestamps.type, stamp);
+    records::set_base_offset(batch, base);
+    records::set_leader_epoch(batch, epoch_);
+    // Offsets were relative to zero until now.
+    if (r.info.max_timestamp_offset != no_offset) r.info.max_timestamp_offset = base + r.info.max_timestamp_offset.value;
+    r.info.base_offset = base;
+    r.info.last_offset = base + delta;
+    r.info.max_timestamp = stamp;
+    r.base_offset = base;
+    r.log_start_offset = log_->start_offset();
+    producers_.apply(r.info);
+    if (needs_flush(r.acks)) unflushed_.push_back({base, r.info.last_offset});
+
+    r.written.request = &r;
+    r.written.done = &on_written;
+    r.written.batch = batch;
+    r.written.base_offset = base;
+    r.written.last_offset = r.info.last_offset;
+    r.written.max_timestamp = stamp;
+    r.written.max_timestamp_offset = by_append ? r.info.last_offset : r.info.max_timestamp_offset;
+    r.written.epoch = epoch_;
+    log_->append(r.written);
+}
+
+void replica::wait_for_flush(append_request& r, log_offset up_to) {
+    r.flushed.request = &r;
+    r.flushed.done = &on_flushed;
+    r.flushed.up_to = up_to;
+    log_->request_flush(r.flushed);
+}
+
+void replica::on_written(runtime::completion& c) noexcept {
+    append_request& r = *static_cast<append_request::written_entry&>(c).request;
+    replica& self = *r.at;
+    if (c.res < 0) return self.refuse(r, errc::storage_failed);
+    if (self.needs_flush(r.acks)) {
+        self.wait_for_flush(r, r.info.last_offset + 1);
+        return;
+    }
+    self.advance();
+    r.done(r);
+}
+
+void replica::on_flushed(runtime::completion& c) noexcept {
+    append_request& r = *static_cast<append_request::flushed_entry&>(c).request;
+    replica& self = *r.at;
+    if (c.res < 0) return self.refuse(r, errc::storage_failed);
+    self.advance();
+    r.done(r);
+}
+
+// Moves the high watermark to where it may stand now, and wakes those who wait for it.
+void replica::advance() {
+    while (!unflushed_.empty() && unflushed_.front().last_offset < log_->flushed_offset()) unflushed_.pop_front();
+    log_offset visible = log_->written_offset();
+    if (config_.durability == durability::flush) visible = std::min(visible, log_->flushed_offset());
+    if (!unflushed_.empty()) visible = std::min(visible, unflushed_.front().base_offset);
+    if (visible <= high_watermark_) return;
+    high_watermark_ = visible;
+    intrusive_list<watermark_waiter, watermark_tag> woken;
+    woken.splice_back(waiters_);
+    while (auto* w = woken.pop_front()) w->woken(*w);
+}
+
+void replica::set_config(const replica_config& config) {
+    config_ = config;
+    log_->set_config(config.log);
+    advance();
+}
+
+task<log::result<void>> replica::delete_records(log_offset new_start) {
+    co_return co_await log_->delete_records(new_start);
+}
+
+task<log::result<void>> replica::close() {
+    co_await scope_.drain();
+    co_return co_await log_->close();
+}
+
+task<log::result<void>> replica::remove() {
+    co_await scope_.drain();
+    co_return co_await log_->remove();
+}
+
+} // namespace millrace::partition

@@ -1,0 +1,108 @@
+// The leader's copy of one partition: checks batches, gives out offsets, decides what is visible and what is acknowledged.
+// Owner: its owner shard (cluster::owner_of); no other shard touches it.
+// Invariant: flushed <= acknowledged with acks=all; high watermark <= written end; the high watermark never goes back.
+//
+// Visible means kept: the high watermark stops at the first unflushed record that some producer was promised a flush for,
+// so that no reader sees what a power cut could take from a producer that was told "kept".
+#pragma once
+
+#include "log/partition_log.h"
+#include "partition/append_request.h"
+#include "partition/producer_state.h"
+#include "runtime/scope.h"
+#include "runtime/shard.h"
+
+#include <deque>
+#include <memory>
+
+namespace millrace::partition {
+
+// What acks=all means (millrace.durability).
+enum class durability : std::uint8_t {
+    flush, // nothing is acknowledged or visible before it is flushed
+    acks,  // acks=all waits for the flush, acks=1 for the page cache
+    cache, // nothing waits for a flush
+};
+
+struct replica_config {
+    log::log_config log;
+    partition::durability durability = durability::acks;
+    std::size_t batch_size_max = 1'048'588; // max.message.bytes
+    bool compacted = false;
+    records::timestamp_rules timestamps;
+};
+
+// Someone who wants to know when more becomes visible. Unlinked before `woken` runs.
+struct watermark_waiter : hook_of<struct watermark_tag> {
+    void (*woken)(watermark_waiter&) noexcept = nullptr;
+};
+
+class replica {
+  public:
+    // Appends that may wait for an off-loop key check, per partition; beyond it: errc::overloaded.
+    static constexpr std::size_t gated_appends_max = 1024;
+
+    // `epoch` is the node's leader epoch of this start.
+    static runtime::task<log::result<std::unique_ptr<replica>>> open(log::environment& env, std::string directory,
+                                                                     topic_id id, const replica_config& config,
+                                                                     leader_epoch epoch, bool clean_shutdown);
+    ~replica();
+
+    void append(append_request& request);
+
+    // The upper bound of what readers may see, exclusive.
+    log_offset high_watermark() const { return high_watermark_; }
+    log_offset log_start_offset() const { return log_->start_offset(); }
+    log_offset log_end_offset() const { return log_->end_offset(); }
+    leader_epoch epoch() const { return epoch_; }
+    log::partition_log& log() { return *log_; }
+
+    // Compares a client's idea of the leader epoch with ours; -1 passes (KIP-320).
+    result<void> check_epoch(leader_epoch claimed) const;
+    // Whether a read may start at `from`.
+    result<void> check_offset(log_offset from) const;
+
+    void wait(watermark_waiter& w) { waiters_.push_back(w); }
+    static void cancel(watermark_waiter& w) noexcept { static_cast<hook_of<watermark_tag>&>(w).unlink(); }
+
+    void set_config(const replica_config& config);
+    void expire_producers(timestamp_ms now, std::int64_t expiration_ms) { producers_.expire(now, expiration_ms); }
+    const producer_states& producers() const { return producers_; }
+
+    runtime::task<log::result<void>> delete_records(log_offset new_start);
+    runtime::task<log::result<void>> close();
+    runtime::task<log::result<void>> remove();
+
+  private:
+    replica(leader_epoch epoch, const replica_config& config) : epoch_{epoch}, config_{config} {}
+
+    bool keys_need_decompression(const append_request& r) const;
+    void admit(append_request& r);
+    void wait_for_flush(append_request& r, log_offset up_to);
+    void refuse(append_request& r, errc why);
+    bool needs_flush(std::int16_t acks) const;
+    static void on_written(runtime::completion& c) noexcept;
+    static void on_flushed(runtime::completion& c) noexcept;
+    void advance();
+    runtime::task<void> run_gate();
+    runtime::task<log::result<void>> rebuild_producers();
+
+    struct promised { // a batch whose producer was promised a flush
+        log_offset base_offset, last_offset;
+    };
+
+    leader_epoch epoch_;
+    replica_config config_;
+    std::unique_ptr<log::partition_log> log_;
+    producer_states producers_;
+    std::deque<promised> unflushed_; // in offset order
+    log_offset high_watermark_{0};
+    bool epoch_begun_ = false;
+    intrusive_list<watermark_waiter, watermark_tag> waiters_;
+    intrusive_list<append_request, gate_tag> gate_;
+    std::size_t gated_ = 0;
+    bool gate_running_ = false;
+    runtime::scope scope_;
+};
+
+} // namespace millrace::partition

@@ -1,0 +1,264 @@
+#include "log/committer.h"
+#include "partition/replica.h"
+#include "records/batch_builder.h"
+#include "sim/seeds.h"
+#include "sim/world.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace millrace;
+using namespace millrace::partition;
+using runtime::task;
+
+namespace {
+
+constexpr topic_id id{{1, 2, 3, 4}};
+
+std::vector<std::byte> batch(int records, producer_id who = no_producer, int sequence = -1, int epoch = 0) {
+    records::builder_options options;
+    records::batch_builder builder{options};
+    for (int i = 0; i < records; ++i)
+        builder.append(timestamp_ms{1000 + i}, as_bytes("key"), as_bytes("value " + std::to_string(i)), {});
+    records::batch_identity identity;
+    if (who != no_producer) {
+        identity.producer_id = who;
+        identity.producer_epoch = {static_cast<std::int16_t>(epoch)};
+        identity.base_sequence = {sequence};
+    }
+    auto made = builder.finish(identity);
+    return {made.begin(), made.end()};
+}
+
+// A request that owns its bytes and remembers that it was answered.
+struct produced : append_request {
+    std::vector<std::byte> bytes;
+    bool answered = false;
+    log_offset watermark_then = no_offset;
+    produced(std::vector<std::byte> b, std::int16_t with_acks) : bytes{std::move(b)} {
+        records = bytes;
+        acks = with_acks;
+        produce_version = 9;
+        done = [](append_request& r) noexcept {
+            auto& self = static_cast<produced&>(r);
+            self.answered = true;
+            if (self.at) self.watermark_then = self.at->high_watermark();
+        };
+    }
+};
+
+// One partition in a simulated world, with power that can be cut.
+struct fixture {
+    sim::world w;
+    log::committer commits;
+    log::descriptor_budget descriptors;
+    log::reserve_budget reserves;
+    log::environment env;
+    replica_config config;
+    std::unique_ptr<replica> partition;
+
+    explicit fixture(std::uint64_t seed) : w{seed}, commits{shard_id{0}, w.disk()} {
+        config.timestamps.after_max_ms = 0x7fffffffffffffff;
+        env = {w.ports(shard_id{0}), &commits, &descriptors, &reserves, nullptr};
+        w.run(make_root(w.disk()));
+    }
+    static task<void> make_root(runtime::disk& d) {
+        (void)co_await d.make_directory("/data");
+        (void)co_await d.sync_directory("/data");
+        (void)co_await d.sync_directory("/");
+    }
+    static task<void> open_into(fixture& f, std::int32_t epoch) {
+        std::string directory = "/data/t-0";
+        auto opened = co_await replica::open(f.env, directory, id, f.config, leader_epoch{epoch}, false);
+        REQUIRE(opened.has_value());
+        f.partition = std::move(*opened);
+    }
+    void open(std::int32_t epoch = 1) { w.run(open_into(*this, epoch)); }
+    static task<void> close_it(fixture& f) { (void)co_await f.partition->close(); }
+    void close() {
+        w.run(close_it(*this));
+        partition.reset();
+    }
+    static task<void> do_append(replica& r, append_request& request) {
+        r.append(request);
+        co_return;
+    }
+    void start(produced& p) { w.run(do_append(*partition, p)); }
+    void settle(produced& p) {
+        REQUIRE(w.run_until([&] { return p.answered; }));
+    }
+    void append(produced& p) {
+        start(p);
+        settle(p);
+    }
+};
+
+} // namespace
+
+TEST_CASE("replica: offsets are dense, acks=all is answered after its flush and is then visible") {
+    fixture f{1};
+    f.open();
+    produced a{batch(3), -1}, b{batch(2), -1};
+    f.append(a);
+    f.append(b);
+    CHECK_FALSE(a.error.has_value());
+    CHECK(a.base_offset == log_offset{0});
+    CHECK(b.base_offset == log_offset{3});
+    CHECK(f.partition->log().flushed_offset() == log_offset{5});
+    CHECK(f.partition->high_watermark() == log_offset{5});
+    CHECK(b.watermark_then == log_offset{5});
+    f.close();
+}
+
+TEST_CASE("replica: acks=1 is answered from the page cache, without a flush") {
+    fixture f{1};
+    f.open();
+    auto syncs = f.w.disk().counts().syncs;
+    produced a{batch(3), 1};
+    f.append(a);
+    CHECK(f.w.disk().counts().syncs == syncs);
+    CHECK(f.partition->high_watermark() == log_offset{3});
+    f.close();
+}
+
+TEST_CASE("replica: nothing behind an unflushed acks=all record is visible before it") {
+    for (auto seed : sim::seeds(50)) {
+        CAPTURE(seed);
+        fixture f{seed};
+        f.open();
+        produced safe{batch(1), -1}, quick{batch(4), 1};
+        f.start(safe);
+        f.start(quick);
+        f.settle(quick);
+        if (!safe.answered) CHECK(f.partition->high_watermark() == log_offset{0});
+        f.settle(safe);
+        CHECK(f.partition->high_watermark() == log_offset{5});
+        f.close();
+    }
+}
+
+TEST_CASE("replica: what acks=all acknowledged survives a power cut at any moment, and no reader saw what was lost") {
+    for (auto seed : sim::seeds(60)) {
+        CAPTURE(seed);
+        fixture f{seed};
+        f.open();
+        sim::seeded_random random{seed};
+        std::vector<std::unique_ptr<produced>> sent;
+        f.w.disk().cut_power_after(random.next() % 60);
+        for (int i = 0; i < 20; ++i) {
+            sent.push_back(std::make_unique<produced>(batch(1 + static_cast<int>(random.next() % 4)), -1));
+            f.start(*sent.back());
+            if (random.next() % 2) f.settle(*sent.back());
+        }
+        for (auto& p : sent) f.settle(*p);
+        log_offset acknowledged{0};
+        for (auto& p : sent)
+            if (!p->error) acknowledged = std::max(acknowledged, p->info.last_offset + 1);
+        auto seen = f.partition->high_watermark();
+        f.close();
+        f.w.disk().drop_unsynced();
+        log::committer after{shard_id{0}, f.w.disk()};
+        f.env.commits = &after;
+        f.open(2);
+        CHECK(f.partition->log_end_offset() >= acknowledged);
+        CHECK(f.partition->log_end_offset() >= seen);
+        f.close();
+    }
+}
+
+TEST_CASE("replica: a repeated batch of an idempotent producer is answered with its first offset and stored once") {
+    fixture f{3};
+    f.open();
+    produced first{batch(3, {7}, 0), -1}, again{batch(3, {7}, 0), -1}, gap{batch(1, {7}, 5), -1};
+    f.start(first);
+    f.start(again);
+    f.settle(again);
+    CHECK(first.answered); // the copy waits for the original's flush
+    CHECK(again.base_offset == first.base_offset);
+    CHECK(f.partition->log_end_offset() == log_offset{3});
+    f.append(gap);
+    CHECK(gap.error == errc::out_of_order_sequence);
+    f.close();
+}
+
+TEST_CASE("replica: producer state is rebuilt after a stop and after a crash, so a late repeat is still a repeat") {
+    for (bool clean : {true, false}) {
+        CAPTURE(clean);
+        fixture f{5};
+        f.open();
+        produced first{batch(3, {7}, 0), -1}, second{batch(2, {7}, 3), -1};
+        f.append(first);
+        f.append(second);
+        if (!clean) f.w.disk().cut_power_after(0);
+        f.close();
+        if (!clean) f.w.disk().drop_unsynced();
+        log::committer after{shard_id{0}, f.w.disk()};
+        f.env.commits = &after;
+        f.open(2);
+        produced again{batch(2, {7}, 3), -1}, next{batch(1, {7}, 5), -1};
+        f.append(again);
+        CHECK_FALSE(again.error.has_value());
+        CHECK(again.base_offset == log_offset{3});
+        f.append(next);
+        CHECK_FALSE(next.error.has_value());
+        CHECK(next.base_offset == log_offset{5});
+        f.close();
+    }
+}
+
+TEST_CASE("replica: a damaged batch is refused by name and nothing is stored") {
+    fixture f{1};
+    f.open();
+    auto bytes = batch(3);
+    bytes[70] ^= std::byte{1};
+    produced bad{bytes, -1};
+    f.append(bad);
+    CHECK(bad.error == errc::invalid_batch);
+    CHECK(bad.batch_fault == records::errc::crc_mismatch);
+    CHECK(f.partition->log_end_offset() == log_offset{0});
+    f.close();
+}
+
+TEST_CASE("replica: a failed flush refuses its producer, and every one after it") {
+    fixture f{1};
+    f.open();
+    f.w.disk().fail_sync(1, EIO);
+    produced first{batch(1), -1}, later{batch(1), 1};
+    f.append(first);
+    CHECK(first.error == errc::storage_failed);
+    f.append(later);
+    CHECK(later.error == errc::storage_failed);
+    CHECK(f.partition->high_watermark() == log_offset{0});
+    f.close();
+}
+
+TEST_CASE("replica: a waiter is woken once when more becomes visible") {
+    fixture f{1};
+    f.open();
+    struct counting : watermark_waiter {
+        int count = 0;
+        counting() {
+            woken = [](watermark_waiter& w) noexcept { ++static_cast<counting&>(w).count; };
+        }
+    } waiter;
+    f.partition->wait(waiter);
+    produced a{batch(1), -1}, b{batch(1), -1};
+    f.append(a);
+    f.append(b);
+    CHECK(waiter.count == 1);
+    f.close();
+}
+
+TEST_CASE("replica: epochs that a client knows are compared with ours") {
+    fixture f{1};
+    f.open(4);
+    CHECK(f.partition->check_epoch(leader_epoch{4}).has_value());
+    CHECK(f.partition->check_epoch(no_epoch).has_value());
+    CHECK(f.partition->check_epoch(leader_epoch{3}).error() == errc::fenced_leader_epoch);
+    CHECK(f.partition->check_epoch(leader_epoch{5}).error() == errc::unknown_leader_epoch);
+    f.close();
+}
