@@ -47,8 +47,9 @@ void connection::release() {
     transport_.buffers().give_back(buffer);
 }
 
-// One receive per request, not multishot: a multishot would have to be cancelled, with its race, before each large frame
-// that is received straight into its place; and what is not asked for stays in the socket, which slows the sender down.
+// One receive per request, not multishot: a multishot would have to be cancelled, with its race, before each large
+// frame that is received straight into its place; and what is not asked for stays in the socket, which slows the
+// sender down.
 void connection::arm_receive(bool poll_first) {
     receive_in_flight_ = true;
     ring_driver::current().queue(receive_, [&](io_uring_sqe* e) {

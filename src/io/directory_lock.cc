@@ -18,7 +18,8 @@ std::expected<directory_lock, std::string> directory_lock::take(const std::strin
     int error = errno;
     ::close(fd);
     if (error == EWOULDBLOCK)
-        return std::unexpected{directory + " is in use by another process; stop it, or give this broker a directory of its own"};
+        return std::unexpected{directory +
+                               " is in use by another process; stop it, or give this broker a directory of its own"};
     return std::unexpected{"cannot lock " + path + ": " + std::strerror(error)};
 }
 

@@ -28,8 +28,9 @@ runtime::endpoint kernel_listener::address() const { return address_; }
 void kernel_listener::arm() {
     if (armed_ || paused_ || closed_) return;
     armed_ = true;
-    ring_driver::current().queue(
-        accept_, [this](io_uring_sqe* e) { io_uring_prep_multishot_accept(e, fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); });
+    ring_driver::current().queue(accept_, [this](io_uring_sqe* e) {
+        io_uring_prep_multishot_accept(e, fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    });
 }
 
 void kernel_listener::cancel() {

@@ -39,8 +39,8 @@ std::expected<kernel_features, start_failure> probe_kernel() {
         if (!missing && !io_uring_opcode_supported(offered, op.operation)) missing = op.name;
     io_uring_free_probe(offered);
     if (missing)
-        return std::unexpected{start_failure{ring_refusal::old_kernel, "io_uring of kernel " + out.release + " has no " + missing +
-                                                                           "; Linux 6.1 or newer is needed"}};
+        return std::unexpected{start_failure{ring_refusal::old_kernel, "io_uring of kernel " + out.release + " has no " +
+                                                                           missing + "; Linux 6.1 or newer is needed"}};
     // A call with a bad descriptor tells "no such call" (ENOSYS) from "no such file" (EBADF) without doing anything.
     constexpr long cachestat_number = 451;
     out.cachestat = ::syscall(cachestat_number, -1, nullptr, nullptr, 0) < 0 && errno != ENOSYS && errno != EPERM;

@@ -53,7 +53,8 @@ bool connection::flush() {
     return true;
 }
 
-// sendfile(2) knows no MSG_DONTWAIT: it is for this call that sockets are O_NONBLOCK. The ring's receives wait all the same.
+// sendfile(2) knows no MSG_DONTWAIT: it is for this call that sockets are O_NONBLOCK. The ring's receives wait all the
+// same.
 connection::progress connection::send_file(std::size_t& left) {
     auto& m = queue_.front();
     auto& piece = m.pieces[m.impl_piece];

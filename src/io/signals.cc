@@ -35,7 +35,8 @@ signal_watch::signal_watch(std::span<const int> signals, std::function<void(int)
 signal_watch::~signal_watch() { ::close(fd_); }
 
 void signal_watch::start() {
-    ring_driver::current().queue(read_, [this](io_uring_sqe* e) { io_uring_prep_read(e, fd_, &found_, sizeof found_, 0); });
+    ring_driver::current().queue(
+        read_, [this](io_uring_sqe* e) { io_uring_prep_read(e, fd_, &found_, sizeof found_, 0); });
 }
 
 void signal_watch::on_read(ring_op& op, int res, std::uint32_t) noexcept {
