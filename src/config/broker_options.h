@@ -34,12 +34,12 @@ struct broker_options {
 
     std::int32_t message_max_bytes = 1'048'588;
     std::int32_t socket_request_max_bytes = 104'857'600;
-    std::int32_t max_connections = 0;
-    std::int32_t max_connections_per_ip = 0;
+    std::int32_t max_connections = 2'147'483'647;
+    std::int32_t max_connections_per_ip = 2'147'483'647;
     std::int64_t connections_max_idle_ms = 600'000;
     std::int32_t fetch_max_bytes = 57'671'680;
-    std::int32_t fetch_sendfile_min_bytes = 0;
-    std::int64_t queued_max_request_bytes = 0;    // request bytes in flight, whole node
+    std::int32_t fetch_sendfile_min_bytes = 32'768;
+    std::int64_t queued_max_request_bytes = 268'435'456; // request bytes in flight, whole node
     std::int64_t open_files_max = 0;              // descriptor budget; 0: the process limit
 
     config::durability durability = config::durability::acks;

@@ -49,6 +49,16 @@ TEST_CASE("config: with nothing given it is one node on loopback with its data b
     CHECK(o.log_dirs == std::vector<std::string>{"./millrace-data"});
     CHECK(o.advertised_listeners.empty());
     CHECK(o.topic_defaults.empty());
+    broker_options plain; // what tests of other rooms start from says the same as the table
+    CHECK(o.max_connections == plain.max_connections);
+    CHECK(o.max_connections_per_ip == plain.max_connections_per_ip);
+    CHECK(o.queued_max_request_bytes == plain.queued_max_request_bytes);
+    CHECK(o.fetch_sendfile_min_bytes == plain.fetch_sendfile_min_bytes);
+    CHECK(o.socket_request_max_bytes == plain.socket_request_max_bytes);
+    CHECK(o.connections_max_idle_ms == plain.connections_max_idle_ms);
+    CHECK(o.message_max_bytes == plain.message_max_bytes);
+    CHECK(o.fetch_max_bytes == plain.fetch_max_bytes);
+    CHECK(o.producer_id_expiration_ms == plain.producer_id_expiration_ms);
     given systemd{{}, {}, {"STATE_DIRECTORY=/var/lib/millrace:/other"}};
     CHECK(systemd.parse()->options.log_dirs == std::vector<std::string>{"/var/lib/millrace"});
 }
