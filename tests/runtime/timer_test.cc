@@ -34,7 +34,8 @@ TEST_CASE("timer: whatever is armed and cancelled, each timer fires once, never 
             case 0:
             case 1: {
                 // Spread over all levels: from microseconds to weeks.
-                auto delay = microseconds{static_cast<std::int64_t>(random() % (1ull << (random() % 40)))};
+                auto width = random() % 40;
+                auto delay = microseconds{static_cast<std::int64_t>(random() % (1ull << width))};
                 wheel.arm(*timers[static_cast<std::size_t>(id)], now + delay);
                 expected[id] = now + delay;
                 break;
@@ -43,8 +44,9 @@ TEST_CASE("timer: whatever is armed and cancelled, each timer fires once, never 
                 timer_wheel::cancel(*timers[static_cast<std::size_t>(id)]);
                 expected.erase(id);
                 break;
-            case 3:
-                now += microseconds{static_cast<std::int64_t>(random() % (1ull << (random() % 34)))};
+            case 3: {
+                auto width = random() % 34;
+                now += microseconds{static_cast<std::int64_t>(random() % (1ull << width))};
                 fired.clear();
                 wheel.advance(now);
                 for (int f : fired) {
@@ -54,6 +56,7 @@ TEST_CASE("timer: whatever is armed and cancelled, each timer fires once, never 
                 }
                 for (auto& [left, deadline] : expected) CHECK(deadline + timer_wheel::tick > now);
                 break;
+            }
             }
             auto wake = wheel.next_wake();
             for (auto& [left, deadline] : expected) REQUIRE(wake <= std::max(deadline, now) + timer_wheel::tick);
