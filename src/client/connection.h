@@ -131,18 +131,17 @@ class connection {
         out.bytes = std::move(one.body);
         return decode(in, version, out.arena, out.message);
     }
-    auto wait_for(exchange& one) {
-        struct awaiter {
-            exchange& one;
-            bool await_ready() const noexcept { return false; }
-            void await_suspend(std::coroutine_handle<> h) noexcept {
-                one.waiter = h;
-                one.owner.submit(one);
-            }
-            void await_resume() const noexcept {}
-        };
-        return awaiter{one};
-    }
+    // A named type: clang needs to know what wait_for returns before the calls above are compiled.
+    struct exchange_end {
+        exchange& one;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> h) noexcept {
+            one.waiter = h;
+            one.owner.submit(one);
+        }
+        void await_resume() const noexcept {}
+    };
+    exchange_end wait_for(exchange& one) { return exchange_end{one}; }
 
     runtime::task<result<void>> negotiate();
     runtime::task<void> receive_answers();
