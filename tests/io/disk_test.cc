@@ -11,12 +11,6 @@ using runtime::task;
 
 namespace {
 
-std::vector<std::byte> pattern(std::size_t size, unsigned seed = 1) {
-    std::vector<std::byte> out(size);
-    for (auto& b : out) b = static_cast<std::byte>((seed = seed * 1103515245 + 12345) >> 16);
-    return out;
-}
-
 struct gathered_write : runtime::file_op {
     bool done_called = false;
     gathered_write() : file_op{[](completion& c) noexcept { static_cast<gathered_write&>(c).done_called = true; }} {}

@@ -11,8 +11,16 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace millrace::io_test {
+
+// Bytes that tell a wrong place from a right one.
+inline std::vector<std::byte> pattern(std::size_t size, unsigned seed = 1) {
+    std::vector<std::byte> out(size);
+    for (auto& b : out) b = static_cast<std::byte>((seed = seed * 1103515245 + 12345) >> 16);
+    return out;
+}
 
 struct scratch_directory {
     std::string path;

@@ -10,12 +10,6 @@ using runtime::task;
 
 namespace {
 
-std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
-    std::vector<std::byte> out(size);
-    for (auto& b : out) b = static_cast<std::byte>((seed = seed * 1103515245 + 12345) >> 16);
-    return out;
-}
-
 struct sent : runtime::outgoing {
     bool done_called = false;
     sent() : outgoing{[](completion& c) noexcept { static_cast<sent&>(c).done_called = true; }} {}

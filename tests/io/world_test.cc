@@ -8,15 +8,10 @@
 #include <thread>
 
 using namespace millrace;
+using io_test::pattern;
 using runtime::task;
 
 namespace {
-
-std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
-    std::vector<std::byte> out(size);
-    for (auto& b : out) b = static_cast<std::byte>((seed = seed * 1103515245 + 12345) >> 16);
-    return out;
-}
 
 struct sent_message : runtime::outgoing {
     bool ended = false;
