@@ -1,0 +1,39 @@
+// The handlers of all APIs that are answered one at a time, each in the file of its name.
+// Owner: stateless; run on the connection's shard.
+// Invariant: an API stands in `served_apis()` only if its handler serves every version of its schema.
+#pragma once
+
+#include "kafka/messages/alter_configs.h"
+#include "kafka/messages/create_partitions.h"
+#include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_records.h"
+#include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_cluster.h"
+#include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/incremental_alter_configs.h"
+#include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/list_offsets.h"
+#include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_for_leader_epoch.h"
+#include "server/api/call.h"
+
+namespace millrace::server {
+
+runtime::task<kafka::metadata_response> answer(const kafka::metadata_request& in, call& c);
+runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::describe_topic_partitions_request& in, call& c);
+runtime::task<kafka::describe_cluster_response> answer(const kafka::describe_cluster_request& in, call& c);
+runtime::task<kafka::find_coordinator_response> answer(const kafka::find_coordinator_request& in, call& c);
+runtime::task<kafka::list_offsets_response> answer(const kafka::list_offsets_request& in, call& c);
+runtime::task<kafka::offset_for_leader_epoch_response> answer(const kafka::offset_for_leader_epoch_request& in, call& c);
+runtime::task<kafka::init_producer_id_response> answer(const kafka::init_producer_id_request& in, call& c);
+runtime::task<kafka::create_topics_response> answer(const kafka::create_topics_request& in, call& c);
+runtime::task<kafka::delete_topics_response> answer(const kafka::delete_topics_request& in, call& c);
+runtime::task<kafka::create_partitions_response> answer(const kafka::create_partitions_request& in, call& c);
+runtime::task<kafka::delete_records_response> answer(const kafka::delete_records_request& in, call& c);
+runtime::task<kafka::describe_configs_response> answer(const kafka::describe_configs_request& in, call& c);
+runtime::task<kafka::alter_configs_response> answer(const kafka::alter_configs_request& in, call& c);
+runtime::task<kafka::incremental_alter_configs_response> answer(const kafka::incremental_alter_configs_request& in, call& c);
+
+} // namespace millrace::server

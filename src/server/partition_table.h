@@ -1,0 +1,50 @@
+// The replicas that one shard owns.
+// Owner: the shard's context; filled and emptied by `broker`, read by request handlers on this shard.
+// Invariant: a replica stays at its address until `broker` takes it out, after its last request has been answered.
+#pragma once
+
+#include "base/ids.h"
+#include "partition/replica.h"
+
+#include <memory>
+#include <unordered_map>
+
+namespace millrace::server {
+
+struct partition_key {
+    topic_id topic;
+    partition_index partition;
+    bool operator==(const partition_key&) const = default;
+};
+
+struct partition_key_hash {
+    std::size_t operator()(const partition_key& k) const {
+        return std::hash<uuid>{}(k.topic) + static_cast<std::size_t>(k.partition.value) * 0x9e3779b97f4a7c15ull;
+    }
+};
+
+struct hosted_partition {
+    std::unique_ptr<partition::replica> replica; // null: its log directory failed
+    std::size_t directory = 0;                   // index in log.dirs
+    std::string topic;                           // for checkpoints, which speak of names
+};
+
+class partition_table {
+  public:
+    // Null if this shard does not host it.
+    hosted_partition* find(const partition_key& key) {
+        auto at = hosted_.find(key);
+        return at == hosted_.end() ? nullptr : &at->second;
+    }
+    void put(const partition_key& key, hosted_partition hosted) { hosted_.insert_or_assign(key, std::move(hosted)); }
+    hosted_partition take(const partition_key& key) {
+        auto node = hosted_.extract(key);
+        return node.empty() ? hosted_partition{} : std::move(node.mapped());
+    }
+    std::unordered_map<partition_key, hosted_partition, partition_key_hash>& all() { return hosted_; }
+
+  private:
+    std::unordered_map<partition_key, hosted_partition, partition_key_hash> hosted_;
+};
+
+} // namespace millrace::server
