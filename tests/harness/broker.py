@@ -1,0 +1,179 @@
+"""A broker as a process: millraced (env MILLRACED, else build-release of this tree), or the reference broker (env
+MILLRACE_REFERENCE names a script that knows `start PORT KEY=VALUE…`, `stop PORT`, `wipe PORT` and prints `pid N`).
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from .client import Client
+from .wire import API_VERSIONS
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+START_SECONDS = 30
+
+
+def binary():
+    return os.environ.get("MILLRACED") or os.path.join(TREE, "build-release/src/broker/millraced")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(address, seconds=1.0):
+    try:
+        with Client(address, seconds) as client:
+            client.call(API_VERSIONS, 0, b"")
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+class Broker:
+    """millraced on a free port. Without a directory it gets one of its own, which goes when `with` ends."""
+
+    name = "millrace"
+
+    def __init__(self, log_dir=None, options=(), environment=None, program=None, port=None):
+        self.home = tempfile.mkdtemp(prefix="millrace-test-")
+        self.log_dir = log_dir or os.path.join(self.home, "data")
+        self.stderr_path = os.path.join(self.home, "stderr")
+        self.program = program or binary()
+        self.options, self.environment = list(options), dict(environment or {})
+        self.address = ("127.0.0.1", port or free_port())
+        self.process = None
+
+    @property
+    def bootstrap(self):
+        return f"{self.address[0]}:{self.address[1]}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def command(self):
+        return [self.program, "--log.dirs", self.log_dir, "--listeners", f"PLAINTEXT://{self.bootstrap}", *self.options]
+
+    def launch(self):
+        """Executes it and returns at once."""
+        os.makedirs(self.log_dir, exist_ok=True)
+        with open(self.stderr_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment})
+
+    def start(self):
+        self.launch()
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.address):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{' '.join(self.command())} does not serve; it said:\n{self.said()}")
+            time.sleep(0.005)
+        return self
+
+    def said(self):
+        with open(self.stderr_path, errors="replace") as log:
+            return log.read()
+
+    def connect(self, seconds=15):
+        return Client(self.address, seconds)
+
+    def counters(self):
+        """The counters of every shard: a list of dictionaries, from the line that SIGUSR1 asks for."""
+        seen = self.said().count("counters {")
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            lines = [line for line in self.said().splitlines(keepends=True) if "counters {" in line]
+            if len(lines) > seen and lines[-1].endswith("\n"):
+                return json.loads(lines[-1][lines[-1].index("counters {") + len("counters"):])["shards"]
+            time.sleep(0.01)
+        raise RuntimeError("no counters line within 5 s of SIGUSR1")
+
+    def total(self, *names):
+        """The sum of these counters over all shards."""
+        return sum(shard[name] for shard in self.counters() for name in names)
+
+    def stop(self, seconds=30):
+        """The exit status after SIGTERM; it is killed, and None returned, if it does not end in time."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Reference:
+    """The broker that Millrace is compared with; the same interface as far as it makes sense."""
+
+    name = "reference"
+
+    def __init__(self, options=()):
+        self.script, self.options, self.pid = os.environ["MILLRACE_REFERENCE"], list(options), None
+        self.address = ("127.0.0.1", free_port())
+
+    bootstrap = Broker.bootstrap
+    connect = Broker.connect
+
+    def start(self):
+        said = subprocess.run(
+            [self.script, "start", str(self.address[1]), *self.options], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        found = re.search(r"pid (\d+)", said.stdout)
+        if said.returncode or not found:
+            raise RuntimeError(f"the reference does not start: {said.stderr.strip()[-500:]}")
+        self.pid = int(found.group(1))
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.address):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the reference does not serve")
+            time.sleep(0.05)
+        return self
+
+    def close(self):
+        subprocess.run([self.script, "wipe", str(self.address[1])], capture_output=True)
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def has_reference():
+    return bool(os.environ.get("MILLRACE_REFERENCE"))
+
+
+def chosen(arguments, **options):
+    """Reference() where `--reference` is among the arguments, else Broker(**options)."""
+    return Reference() if "--reference" in arguments else Broker(**options)
+
