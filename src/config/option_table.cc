@@ -127,4 +127,11 @@ std::string_view suggest_option(std::string_view name) {
     return best;
 }
 
+std::string unknown_option(std::string_view dashes, std::string_view name) {
+    std::string out = "unknown option \"" + std::string{dashes} + std::string{name} + "\"";
+    if (auto near = suggest_option(name); !near.empty())
+        out += ": did you mean \"" + std::string{dashes} + std::string{near} + "\"?";
+    return out;
+}
+
 } // namespace millrace::config

@@ -38,5 +38,7 @@ std::span<const option> option_table(); // grouped
 const option* find_option(std::string_view name);
 // The closest name, if one is close enough to be meant; empty otherwise.
 std::string_view suggest_option(std::string_view name);
+// What is said of a name that no row has, with the suggestion.
+std::string unknown_option(std::string_view dashes, std::string_view name);
 
 } // namespace millrace::config

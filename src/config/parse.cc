@@ -1,6 +1,6 @@
 #include "config/parse.h"
 
-#include "config/config_file.h"
+#include "config/command_line.h"
 #include "config/fill.h"
 #include "config/option_table.h"
 #include "config/print.h"
@@ -12,56 +12,6 @@ namespace {
 
 using values_map = std::map<std::string, origin_value>;
 using checked = std::expected<void, std::string>;
-
-enum class request { run, help, version, check, values, defaults };
-
-struct command_line {
-    request what = request::run;
-    std::string config_path;
-    std::vector<setting> settings;
-};
-
-std::string unknown_option(std::string_view dashes, std::string_view name) {
-    std::string out = "unknown option \"" + std::string{dashes} + std::string{name} + "\"";
-    if (auto near = suggest_option(name); !near.empty())
-        out += ": did you mean \"" + std::string{dashes} + std::string{near} + "\"?";
-    return out;
-}
-
-std::expected<command_line, std::string> read_command_line(std::span<const std::string> arguments) {
-    command_line out;
-    constexpr std::pair<std::string_view, request> requests[] = {
-        {"--help", request::help},          {"-h", request::help},
-        {"--version", request::version},    {"--check-config", request::check},
-        {"--print-config", request::values}, {"--print-defaults", request::defaults},
-    };
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-        std::string_view argument = arguments[i];
-        bool taken = false;
-        for (auto [word, what] : requests)
-            if (argument == word) {
-                out.what = what;
-                taken = true;
-            }
-        if (taken) continue;
-        if (!argument.starts_with("--") || argument.size() < 3)
-            return std::unexpected{"command line: \"" + std::string{argument} + "\" is not an option; options look like --log.dirs=/data"};
-        argument.remove_prefix(2);
-        auto equals = argument.find('=');
-        std::string name{argument.substr(0, equals)};
-        if (name != "config" && !find_option(name)) return std::unexpected{"command line: " + unknown_option("--", name)};
-        std::string value;
-        if (equals != argument.npos) {
-            value = argument.substr(equals + 1);
-        } else {
-            if (i + 1 == arguments.size()) return std::unexpected{"command line: --" + name + " needs a value"};
-            value = arguments[++i];
-        }
-        if (name == "config") out.config_path = value;
-        else out.settings.push_back({std::move(name), std::move(value), 0});
-    }
-    return out;
-}
 
 checked take(values_map& values, std::string_view name, std::string_view text, std::string origin) {
     const auto* o = find_option(name);
@@ -147,7 +97,7 @@ outcome to_print(std::string text) {
 std::expected<outcome, parse_failure> parse(std::span<const std::string> arguments,
                                             std::span<const std::string> environment, const file_reader& files) {
     auto stop = [](std::string message) { return std::unexpected{parse_failure{std::move(message), exit_bad_config}}; };
-    auto line = read_command_line(arguments);
+    auto line = parse_command_line(arguments);
     if (!line) return stop(line.error());
     if (line->what == request::help) return to_print(print_help());
     if (line->what == request::version) return to_print(print_version());

@@ -112,6 +112,36 @@ TEST_CASE("config: what is no configuration file is refused: missing, a director
     CHECK(config::parse(arguments, {}, real_files()).error().message == "/: is a directory, not a configuration file");
 }
 
+TEST_CASE("config: on the command line a name is whole, a value may be empty, and the last one given counts") {
+    CHECK(given{{{main_file, "log.dirs=/x"}}, {"--log.dirs="}, {}}.parse()->options.log_dirs ==
+          std::vector<std::string>{"./millrace-data"});
+    CHECK(given{{}, {"--log.dirs", "-x"}, {}}.parse()->options.log_dirs == std::vector<std::string>{"-x"});
+    CHECK(given{{}, {"--node.id=2", "--node.id", "3"}, {}}.parse()->options.node_id == 3);
+    CHECK(given{{}, {"-h"}, {}}.parse()->text == print_help());
+    CHECK(given{{}, {"--bogus-thing="}, {}}.refusal() == "command line: unknown option \"--bogus-thing\"");
+    CHECK(given{{}, {"--print-conf"}, {}}.refusal() == "command line: unknown option \"--print-conf\"");
+    CHECK(given{{}, {"--help=3"}, {}}.refusal() == "command line: option '--help' does not take any arguments");
+    for (auto stray : {"start", "-x", "-", "-node.id=3", "--=3"}) {
+        CAPTURE(stray);
+        CHECK(given{{}, {stray}, {}}.refusal() ==
+              "command line: \"" + std::string{stray} + "\" is not an option; options look like --log.dirs=/data");
+    }
+}
+
+TEST_CASE("config: files have sections, comments and byte order marks; another form of line is refused with its place") {
+    given g{{{main_file, "\xef\xbb\xbf# first\r\n[log]\r\ndirs = /a=b, /c \r\n\n  [num] # counts\npartitions=4\n[node]\nid=5"}}, {}, {}};
+    auto parsed = g.parse();
+    REQUIRE(parsed);
+    CHECK(parsed->options.log_dirs == std::vector<std::string>{"/a=b", "/c"});
+    CHECK(parsed->values["num.partitions"].origin == main_file + ":6");
+    CHECK(parsed->values["node.id"].origin == main_file + ":8");
+    CHECK(given{{{main_file, "\nnode.id: 5"}}, {}, {}}.refusal() == main_file + ":2: a setting looks like name=value");
+    CHECK(given{{{main_file, "[]"}}, {}, {}}.refusal() == main_file + ":1: a section looks like [name]");
+    CHECK(given{{{main_file, "[log"}}, {}, {}}.refusal() == main_file + ":1: a section looks like [name]");
+    CHECK(given{{{main_file, "[num]\npartitions=1\n[log]\ndir=/x"}}, {}, {}}.refusal() ==
+          main_file + ":4: unknown option \"log.dir\": did you mean \"log.dirs\"?");
+}
+
 TEST_CASE("config: an unknown MILLRACE_ variable is a warning, since service links set such") {
     given g{{}, {}, {"MILLRACE_PORT=tcp://10.0.0.1:9092", "OTHER=1"}};
     auto parsed = g.parse();
