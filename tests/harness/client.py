@@ -77,6 +77,16 @@ class Client(wire.Connection):
         answer.i32()
         return answer.array(lambda: (answer.string(), answer.i16(), answer.string()))[0][1:]
 
+    def make_topic(self, name, partitions=1, configs=()):
+        """Creates it and waits until every partition has its leader."""
+        error, message = self.create_topic(name, partitions, configs)
+        if error:
+            raise ValueError(f"CreateTopics {name}: error {error}: {message}")
+        deadline = time.monotonic() + 10
+        for partition in range(partitions):
+            while self.list_offset(name, partition)[0] and time.monotonic() < deadline:
+                time.sleep(0.02)
+
     def describe_topics(self, names=None):
         """{name: (error code, topic id, [(partition, leader epoch)])} of these topics, never created by asking."""
         topics = [b"\0" * 16 + wire.compact_string(name) + b"\0" for name in names or ()]
@@ -126,12 +136,17 @@ class Client(wire.Connection):
         body = fetch_body([(topic, [(partition, offset)])], max_wait_ms, 1, bytes_max)
         return read_fetch(self.call(wire.FETCH, FETCH_VERSION, body))[2][topic, partition]
 
-    def end_offset(self, topic, partition, timestamp=-1):
+    def list_offset(self, topic, partition, timestamp=-1):
+        """(error code, offset)"""
         body = struct.pack(">ib", -1, 0) + wire.array([wire.string(topic) + wire.array([struct.pack(">iq", partition, timestamp)])])
         answer = self.call(wire.LIST_OFFSETS, 2, body)
         answer.i32()
         read = lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i16(), answer.i64(), answer.i64())))
         _, error, _, offset = answer.array(read)[0][1][0]
+        return error, offset
+
+    def end_offset(self, topic, partition):
+        error, offset = self.list_offset(topic, partition)
         if error:
             raise ValueError(f"ListOffsets {topic}-{partition}: error {error}")
         return offset
