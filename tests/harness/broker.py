@@ -37,6 +37,11 @@ def answers(address, seconds=1.0):
         return False
 
 
+def clean_environment(more=None):
+    """Ours without MILLRACE_ variables, which the broker would take for options; and `more`."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}, **(more or {})}
+
+
 class Broker:
     """millraced on a free port. Without a directory it gets one of its own, which goes when `with` ends."""
 
@@ -67,7 +72,7 @@ class Broker:
         os.makedirs(self.log_dir, exist_ok=True)
         with open(self.stderr_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment})
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(self.environment))
 
     def start(self):
         self.launch()
