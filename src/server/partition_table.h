@@ -1,6 +1,6 @@
 // The replicas that one shard owns.
 // Owner: the shard's context; filled and emptied by `broker`, read by request handlers on this shard.
-// Invariant: a replica stays at its address until `broker` takes it out, after its last request has been answered.
+// Invariant: `broker` takes a replica out before it removes its files; whoever suspends while using one keeps a reference.
 #pragma once
 
 #include "base/ids.h"
@@ -24,7 +24,8 @@ struct partition_key_hash {
 };
 
 struct hosted_partition {
-    std::unique_ptr<partition::replica> replica; // null: its log directory failed
+    // Null: its log directory failed. Shared with coroutines of this shard that read from it across suspensions.
+    std::shared_ptr<partition::replica> replica;
     std::size_t directory = 0;                   // index in log.dirs
     std::string topic;                           // for checkpoints, which speak of names
 };

@@ -5,6 +5,7 @@
 
 #include "cluster/image.h"
 #include "config/broker_options.h"
+#include "config/parse.h"
 #include "kafka/api_key.h"
 #include "runtime/counters.h"
 #include "runtime/run_on.h"
@@ -40,6 +41,7 @@ class shard_context {
 
     const shard_id id;
     const config::broker_options& options;
+    const std::map<std::string, config::origin_value>* option_values = nullptr; // for DescribeConfigs; null: built-in ones
     metadata_changes& changes;
     cluster::image_ptr image;
     leader_epoch epoch = no_epoch; // of this start, for all partitions

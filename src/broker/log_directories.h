@@ -1,0 +1,66 @@
+// The node's log directories: what lies in them at start, where new partitions go, and what is written at a clean stop.
+// Owner: the node; shard 0, except that each committer belongs to its own home shard and logs reach it from any.
+// Invariant: a partition lies in one directory for good; what belongs to no topic of ours is set aside, never deleted,
+// except the remains of deletions that a crash interrupted.
+#pragma once
+
+#include "cluster/image.h"
+#include "log/committer.h"
+#include "log/directory_checkpoints.h"
+#include "log/environment.h"
+#include "server/partition_table.h"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace millrace::broker {
+
+struct log_directory {
+    std::string path;
+    log::committer commits;
+    log::directory_checkpoints checkpoints;
+    bool clean = false;           // the last stop was a clean one
+    std::size_t partitions = 0;   // placed here
+
+    log_directory(std::string at, shard_id home, runtime::disk& disk) : path{std::move(at)}, commits{home, disk} {}
+};
+
+// A partition that some shard is to open.
+struct placement {
+    server::partition_key key;
+    cluster::topic_ptr topic;
+    std::size_t directory = 0;
+};
+
+class log_directories {
+  public:
+    log_directories(const std::vector<std::string>& paths, std::size_t shards, runtime::disk& disk);
+
+    // Makes what is missing, reads checkpoints, deletes the remains of deletions, sets strangers aside.
+    // REQUIRES: the metadata store has been opened, so that the first directory is known to be ours.
+    runtime::task<log::result<void>> open(const cluster::image& topics);
+
+    // Where each partition of `topics` lies that has no place yet; gives it one.
+    std::vector<placement> place_new(const cluster::image& topics);
+    void forget(const server::partition_key& key);
+
+    // At a clean stop, after every log of the directory is closed and has told its checkpoint.
+    runtime::task<log::result<void>> save(std::size_t index);
+
+    log_directory& at(std::size_t i) { return *directories_[i]; }
+    std::size_t size() const { return directories_.size(); }
+    log::reserve_budget& reserves() { return reserves_; }
+
+  private:
+    runtime::task<log::result<void>> open_one(std::size_t index, const cluster::image& topics);
+
+    runtime::disk& disk_;
+    std::vector<std::unique_ptr<log_directory>> directories_;
+    std::unordered_map<server::partition_key, std::size_t, server::partition_key_hash> placed_;
+    std::unordered_map<server::partition_key, std::size_t, server::partition_key_hash> found_; // on disk at start
+    log::reserve_budget reserves_;
+};
+
+} // namespace millrace::broker

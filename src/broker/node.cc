@@ -1,0 +1,131 @@
+#include "broker/node.h"
+
+#include "runtime/report.h"
+#include "runtime/run_on.h"
+
+namespace millrace::broker {
+
+using runtime::task;
+using started = std::expected<void, start_trouble>;
+
+namespace {
+
+std::unexpected<start_trouble> trouble(std::string line) { return std::unexpected{start_trouble{std::move(line)}}; }
+
+struct listen_outcome {
+    std::optional<runtime::errc> failed;
+    std::string address;
+};
+
+task<listen_outcome> listen_here(server::front& front) {
+    listen_outcome out;
+    auto listening = front.listen(out.address);
+    if (!listening) out.failed = listening.error();
+    co_return out;
+}
+
+std::string listen_line(const listen_outcome& o) {
+    switch (*o.failed) {
+    case runtime::errc::address_in_use:
+        return "cannot listen on " + o.address + ": another process uses the port; stop it, or set listeners to a free port";
+    case runtime::errc::denied:
+        return "cannot listen on " + o.address + ": not permitted; ports below 1024 need CAP_NET_BIND_SERVICE";
+    case runtime::errc::address_invalid:
+        return "cannot listen on " + o.address + ": no interface of this machine has the address; correct listeners";
+    default:
+        return "cannot listen on " + o.address + ": " + runtime::describe(*o.failed) + "; correct listeners";
+    }
+}
+
+} // namespace
+
+node::node(const config::broker_options& options, runtime::shard_group& shards) : options_{options}, shards_{shards} {}
+
+node::~node() = default;
+
+task<started> node::start() {
+    auto& home = runtime::shard::current();
+    auto& disk = *home.world().disk;
+
+    cluster::store_options with;
+    with.directory = options_.log_dirs.front();
+    with.node_id = broker_id{options_.node_id};
+    with.cluster_id = options_.cluster_id;
+    with.broker_values = options_.topic_defaults;
+    auto opened = co_await cluster::store::open(disk, *home.world().random, std::move(with));
+    if (!opened) co_return trouble(opened.error().message);
+    store_ = std::move(*opened);
+    auto epoch = co_await store_->take_leader_epoch();
+    if (!epoch) co_return trouble(epoch.error().message);
+    epoch_ = *epoch;
+
+    directories_ = std::make_unique<log_directories>(options_.log_dirs, shards_.size(), disk);
+    auto images = store_->current();
+    auto found = co_await directories_->open(*images);
+    if (!found)
+        co_return trouble("cannot read the log directories (" + std::string{log::name_of(found.error())} +
+                          "): check that each of log.dirs exists, is writable and its disk is healthy");
+
+    changes_ = std::make_unique<topic_changes>(*store_, *directories_, hosts_);
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        auto& on = shards_.at(shard_id{static_cast<std::uint32_t>(i)});
+        hosts_.push_back(std::make_unique<shard_host>(on, options_, *changes_, connections_, *directories_));
+        contexts_.push_back(&hosts_.back()->context());
+    }
+    for (auto& host : hosts_) {
+        host->context().shards = contexts_;
+        host->context().epoch = epoch_;
+    }
+    co_await changes_->distribute();
+
+    serving_ = true;
+    for (auto& host : hosts_) {
+        auto work = listen_here(host->front());
+        auto listening = co_await runtime::run_on(host->shard().id(), host->context().visits, std::move(work));
+        if (listening.failed) co_return trouble(listen_line(listening));
+    }
+    addresses_ = hosts_.front()->front().addresses();
+    co_return started{};
+}
+
+task<void> node::stop() {
+    for (auto& host : hosts_) {
+        auto work = host->close_front();
+        co_await runtime::run_on(host->shard().id(), host->stopping(), std::move(work));
+    }
+    if (changes_) co_await changes_->scope().drain();
+    std::vector<bool> clean(directories_ ? directories_->size() : 0, serving_);
+    for (std::size_t i = 0; i < clean.size(); ++i) {
+        directories_->at(i).checkpoints.recovery_points.clear();
+        directories_->at(i).checkpoints.start_offsets.clear();
+    }
+    for (auto& host : hosts_) {
+        auto work = host->close_partitions();
+        auto ended = co_await runtime::run_on(host->shard().id(), host->stopping(), std::move(work));
+        for (auto directory : ended.unclean_directories) clean[directory] = false;
+        for (auto& p : ended.closed) {
+            auto& checkpoints = directories_->at(p.directory).checkpoints;
+            checkpoints.recovery_points[p.name] = p.recovery_point;
+            checkpoints.start_offsets[p.name] = p.start_offset;
+        }
+    }
+    for (std::size_t i = 0; i < clean.size(); ++i) {
+        if (!clean[i] || directories_->at(i).commits.offline()) continue;
+        auto saved = co_await directories_->save(i);
+        if (!saved)
+            runtime::report(runtime::severity::warning, "cannot write the checkpoints of " + directories_->at(i).path +
+                                                            "; the next start scans the ends of its logs");
+    }
+}
+
+std::string node::summary() const {
+    std::string where;
+    for (const auto& a : addresses_) where += (where.empty() ? "" : ", ") + a.host + ":" + std::to_string(a.port);
+    auto image = store_->current();
+    return "ready on " + where + ": node " + std::to_string(options_.node_id) + " of cluster " + image->cluster_id + ", " +
+           std::to_string(hosts_.size()) + (hosts_.size() == 1 ? " shard, " : " shards, ") +
+           std::to_string(image->topics().size()) + " topics with " + std::to_string(image->partition_total()) +
+           " partitions, epoch " + std::to_string(epoch_.value);
+}
+
+} // namespace millrace::broker

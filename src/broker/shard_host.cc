@@ -1,0 +1,120 @@
+#include "broker/shard_host.h"
+
+#include "broker/replica_config.h"
+#include "runtime/random.h"
+#include "runtime/report.h"
+
+#include <algorithm>
+
+namespace millrace::broker {
+
+using runtime::task;
+
+shard_host::shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
+                       server::connection_count& total, log_directories& directories)
+    : shard_{on}, directories_{directories}, context_{on.id(), options, changes}, front_{context_, total} {
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+        auto env = std::make_unique<log::environment>();
+        env->world = on.world();
+        env->commits = &directories.at(i).commits;
+        env->descriptors = &descriptors_;
+        env->reserves = &directories.reserves();
+        env->checkpoints = &directories.at(i).checkpoints;
+        environments_.push_back(std::move(env));
+    }
+}
+
+task<bool> shard_host::open_partitions(std::vector<placement> wanted) {
+    std::size_t next = 0;
+    const std::size_t workers = std::min(wanted.size(), opens_in_flight_max);
+    runtime::latch done{workers};
+    for (std::size_t i = 0; i < workers; ++i) context_.visits.spawn(open_some(wanted, next, done));
+    co_await done;
+    co_return true;
+}
+
+task<void> shard_host::open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done) {
+    while (next < wanted.size()) {
+        auto& mine = wanted[next++];
+        co_await open_one(mine);
+    }
+    done.count_down();
+}
+
+task<void> shard_host::open_one(const placement& p) {
+    auto& directory = directories_.at(p.directory);
+    std::string name = p.topic->name + "-" + std::to_string(p.key.partition.value);
+    std::string path = directory.path + "/" + name;
+    auto config = replica_config_of(*p.topic->config);
+    auto& env = *environments_[p.directory];
+    auto opened = co_await partition::replica::open(env, path, p.key.topic, config, context_.epoch, directory.clean);
+    if (!opened && opened.error() == log::errc::wrong_topic) {
+        // Left by a deleted topic of the same name, whose directory a crash kept from being removed.
+        std::string aside = path + "." + shard_.world().random->next_uuid().to_string() + "-stray";
+        auto renamed = co_await shard_.world().disk->rename(path, aside);
+        if (renamed) {
+            runtime::report(runtime::severity::warning, "set aside " + aside + ": it belongs to an earlier topic of this name");
+            opened = co_await partition::replica::open(env, path, p.key.topic, config, context_.epoch, directory.clean);
+        }
+    }
+    server::hosted_partition hosted;
+    hosted.directory = p.directory;
+    hosted.topic = p.topic->name;
+    if (opened) {
+        hosted.replica = std::move(*opened);
+    } else {
+        runtime::report(runtime::severity::error,
+                        "cannot open " + path + " (" + log::name_of(opened.error()) +
+                            "): its clients get KAFKA_STORAGE_ERROR; look at the disk and restart");
+    }
+    context_.partitions.put(p.key, std::move(hosted));
+}
+
+task<bool> shard_host::adopt(cluster::image_ptr next) {
+    auto before = std::exchange(context_.image, next);
+    std::vector<server::partition_key> gone;
+    for (auto& [key, hosted] : context_.partitions.all()) {
+        const auto* topic = next->find(key.topic);
+        if (!topic) {
+            gone.push_back(key);
+            continue;
+        }
+        const auto* old = before ? before->find(key.topic) : nullptr;
+        if (hosted.replica && old && old->config != topic->config)
+            hosted.replica->set_config(replica_config_of(*topic->config));
+    }
+    for (const auto& key : gone) {
+        auto hosted = context_.partitions.take(key);
+        if (!hosted.replica) continue;
+        auto removed = co_await hosted.replica->remove();
+        if (!removed)
+            runtime::report(runtime::severity::error, "cannot remove the files of " + hosted.topic + "-" +
+                                                          std::to_string(key.partition.value) +
+                                                          "; they are removed at the next start");
+    }
+    co_return true;
+}
+
+task<bool> shard_host::close_front() {
+    co_await front_.close();
+    co_return true;
+}
+
+task<closed_partitions> shard_host::close_partitions() {
+    co_await context_.visits.drain();
+    closed_partitions out;
+    for (auto& [key, hosted] : context_.partitions.all()) {
+        auto closed = log::result<void>{log::storage_failed()};
+        if (hosted.replica) closed = co_await hosted.replica->close();
+        if (!closed) { // recovered at the next start
+            out.unclean_directories.push_back(hosted.directory);
+            continue;
+        }
+        out.closed.push_back({hosted.directory, {hosted.topic, key.partition}, hosted.replica->log_end_offset(),
+                       hosted.replica->log_start_offset()});
+    }
+    context_.partitions.all().clear();
+    co_return out;
+}
+
+} // namespace millrace::broker

@@ -1,0 +1,65 @@
+// One shard's part of the node: its context, its front, and the replicas it owns, opened and removed as the image says.
+// Owner: the node; made and used on its shard, except the constructor.
+// Invariant: a replica is open before any shard answers from the image that names it, and leaves the table before its
+// files go.
+#pragma once
+
+#include "broker/log_directories.h"
+#include "log/environment.h"
+#include "runtime/latch.h"
+#include "server/front.h"
+#include "server/shard_context.h"
+
+#include <memory>
+#include <vector>
+
+namespace millrace::broker {
+
+// What a closed log leaves for the checkpoints of its directory.
+struct closed_partition {
+    std::size_t directory = 0;
+    topic_partition name;
+    log_offset recovery_point, start_offset;
+};
+
+struct closed_partitions {
+    std::vector<closed_partition> closed;
+    std::vector<std::size_t> unclean_directories; // a log there could not be closed
+};
+
+class shard_host {
+  public:
+    // Partitions opened at a time: each waits for a few thread hops of the disk.
+    static constexpr std::size_t opens_in_flight_max = 16;
+
+    shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
+               server::connection_count& total, log_directories& directories);
+
+    // Opens what this shard owns of `wanted`. Those that fail stand in the table without a replica.
+    runtime::task<bool> open_partitions(std::vector<placement> wanted);
+    // From now on requests are answered from `next`; replicas of topics that are gone are removed.
+    runtime::task<bool> adopt(cluster::image_ptr next);
+    // The two halves of a stop: first the connections of every shard, then the logs of every shard. Requests of one
+    // shard use the logs of others.
+    runtime::task<bool> close_front();
+    runtime::task<closed_partitions> close_partitions();
+
+    server::shard_context& context() { return context_; }
+    server::front& front() { return front_; }
+    runtime::shard& shard() { return shard_; }
+    runtime::scope& stopping() { return stopping_; } // for the tasks that stop the others
+
+  private:
+    runtime::task<void> open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done);
+    runtime::task<void> open_one(const placement& p);
+
+    runtime::shard& shard_;
+    log_directories& directories_;
+    log::descriptor_budget descriptors_;
+    std::vector<std::unique_ptr<log::environment>> environments_; // by directory
+    server::shard_context context_;
+    server::front front_;
+    runtime::scope stopping_;
+};
+
+} // namespace millrace::broker

@@ -1,0 +1,241 @@
+#include "server/connection.h"
+
+#include "server/dispatch.h"
+
+#include <algorithm>
+
+namespace millrace::server {
+
+using runtime::task;
+
+void reply::on_sent(runtime::completion& c) noexcept {
+    auto& self = static_cast<reply&>(c);
+    self.owner->sent(self);
+}
+
+connection::connection(front& at, std::unique_ptr<runtime::stream> with, runtime::endpoint advertised)
+    : front_{at}, here_{at.here()}, stream_{std::move(with)}, advertised_{std::move(advertised)},
+      peer_host_{stream_->peer().host},
+      assembler_{static_cast<std::size_t>(here_.options.socket_request_max_bytes)}, stall_timer_{*this},
+      last_active_{runtime::shard::current().now()} {}
+
+connection::~connection() { MR_ASSERT(in_flight_ == 0, "a connection ended before its requests"); }
+
+void connection::close() {
+    closing_ = true;
+    stream_->close();
+    if (on_close) std::exchange(on_close, {}).resume();
+}
+
+// Resumes whenever an answer was sent, or ended without being sent.
+auto connection::change() {
+    struct awaiter {
+        connection& c;
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> h) noexcept { c.waiting_ = h; }
+        void await_resume() const noexcept {}
+    };
+    return awaiter{*this};
+}
+
+task<void> connection::serve() {
+    for (;;) {
+        frame request;
+        if (co_await next_frame(request) == next::ended) break;
+        last_active_ = runtime::shard::current().now();
+        here_.stats.requests.add(1);
+        if (!co_await serve_frame(std::move(request))) break;
+    }
+    closing_ = true;
+    stall_timer_.unlink();
+    stream_->close();
+    while (in_flight_ > 0) co_await change();
+    if (reserved_bytes_) here_.request_bytes.give_back(std::exchange(reserved_bytes_, 0));
+}
+
+// A coroutine per frame: its frame comes from the allocator's thread-local list, some 20 ns beside the microseconds of
+// the receive.
+task<connection::next> connection::next_frame(frame& out) {
+    using state = frame_assembler::state;
+    for (;;) {
+        if (!rest_.empty()) rest_ = rest_.subspan(assembler_.take(rest_));
+        if (assembler_.now() == state::refused) {
+            refuse("announces " + std::to_string(assembler_.announced_bytes()) +
+                   " bytes; socket.request.max.bytes is " + std::to_string(here_.options.socket_request_max_bytes));
+            co_return next::ended;
+        }
+        if (assembler_.now() == state::complete) {
+            out = assembler_.take_frame();
+            if (!reserved_bytes_) {
+                // Small frames are charged when they are whole: until then each holds less than an exact receive.
+                auto room = here_.request_bytes.take(out.size);
+                if (here_.request_bytes.contended()) {
+                    here_.stats.requests_waited.add(1);
+                    set_aside_rest();
+                }
+                co_await room;
+            }
+            reserved_bytes_ = 0; // the request's own now
+            co_return next::frame;
+        }
+        stream_->release(receive_);
+        if (assembler_.now() == state::exact) {
+            if (!reserved_bytes_) {
+                auto bytes = static_cast<std::size_t>(assembler_.announced_bytes());
+                auto room = here_.request_bytes.take(bytes);
+                co_await room;
+                reserved_bytes_ = bytes;
+                if (closing_) co_return next::ended;
+            }
+            auto into = assembler_.exact_target();
+            into = into.first(std::min(into.size(), receive_bytes_max));
+            runtime::shard::current().arm_after(stall_timer_, frame_stall_max);
+            int n = co_await receive_all(*stream_, receive_, into);
+            stall_timer_.unlink();
+            if (n <= 0) co_return next::ended;
+            assembler_.exact_received(static_cast<std::size_t>(n));
+            if (static_cast<std::size_t>(n) < into.size()) co_return next::ended;
+            continue;
+        }
+        int n = co_await receive_some(*stream_, receive_);
+        if (n <= 0) co_return next::ended;
+        rest_ = receive_.bytes;
+    }
+}
+
+// The lent buffer goes back before a wait: there are few, and others need them.
+void connection::set_aside_rest() {
+    if (!rest_.empty() && (aside_.empty() || rest_.data() < aside_.data() || rest_.data() >= aside_.data() + aside_.size())) {
+        aside_.assign(rest_.begin(), rest_.end());
+        runtime::shard::current().stats().bytes_copied.add(rest_.size());
+        rest_ = aside_;
+    }
+    stream_->release(receive_);
+}
+
+void connection::stalled() {
+    if (!here_.request_bytes.contended()) {
+        runtime::shard::current().arm_after(stall_timer_, frame_stall_max);
+        return;
+    }
+    here_.stats.connections_expired.add(1);
+    stream_->close();
+}
+
+void connection::refuse(std::string_view why) {
+    here_.stats.frames_refused.add(1);
+    if (!front_.limit().allow(runtime::shard::current().now())) return;
+    std::string line = "closed the connection of " + peer_host_ + ": it ";
+    line += why;
+    runtime::report(runtime::severity::warning, line);
+}
+
+task<bool> connection::serve_frame(frame request) {
+    const std::size_t request_bytes = request.size;
+    reader body{request.bytes()};
+    kafka::request_header header;
+    auto fault = kafka::decode(body, header);
+    const bool asks_versions = header.key == static_cast<std::int16_t>(kafka::api_key::api_versions);
+    if (fault != kafka::header_fault::none && !(fault == kafka::header_fault::unsupported_version && asks_versions)) {
+        refuse(fault == kafka::header_fault::malformed ? std::string{"sent a request header that does not decode"}
+               : "asks for API " + std::to_string(header.key) + " version " + std::to_string(header.version) +
+                     ", which is not served");
+        here_.request_bytes.give_back(request_bytes);
+        co_return false;
+    }
+    const bool is_produce = header.key == static_cast<std::int16_t>(kafka::api_key::produce);
+    while (is_produce ? in_flight_ >= produces_in_flight_max : in_flight_ > 0) {
+        set_aside_rest();
+        co_await change();
+    }
+    if (closing_) {
+        here_.request_bytes.give_back(request_bytes);
+        co_return false;
+    }
+    bool understood;
+    if (is_produce) {
+        understood = front_.produces().take().start(*this, std::move(request), header, body);
+    } else {
+        set_aside_rest();
+        understood = co_await serve_alone(std::move(request), header, body);
+    }
+    if (!understood) {
+        refuse("sent a " + std::string{kafka::name_of(static_cast<kafka::api_key>(header.key))} + " request of version " +
+               std::to_string(header.version) + " that does not decode");
+        here_.request_bytes.give_back(request_bytes);
+    }
+    co_return understood;
+}
+
+namespace {
+
+struct lone_reply final : reply {
+    void ended() noexcept override {}
+};
+
+} // namespace
+
+// Anything but Produce: runs until its answer is sent, so that its memory is bounded by one.
+task<bool> connection::serve_alone(frame request, kafka::request_header header, reader body) {
+    if (header.key == static_cast<std::int16_t>(kafka::api_key::fetch)) {
+        // The operation goes back to its pool by itself, once its answer was sent.
+        auto& operation = front_.fetches().take();
+        bool understood = co_await operation.run(*this, std::move(request), header, body);
+        while (understood && in_flight_ > 0) co_await change();
+        co_return understood;
+    }
+    kafka::message_arena arena;
+    lone_reply answer;
+    call c{here_, here_.image, header.version, arena, advertised_, header.client_id.value()};
+    bool understood = co_await answer_request(header, body, c, answer.bytes);
+    if (!understood) co_return false;
+    expect(answer);
+    answer.pieces.push_back({answer.bytes});
+    answered(answer);
+    while (in_flight_ > 0) co_await change();
+    here_.request_bytes.give_back(request.size);
+    co_return true;
+}
+
+fetch_session& connection::session() {
+    if (!session_) session_ = std::make_unique<fetch_session>();
+    return *session_;
+}
+
+std::int32_t connection::fresh_session_id() {
+    // Unique among this shard's sessions; the shard's number keeps those of different shards apart.
+    auto shards = static_cast<std::uint32_t>(here_.shards.size());
+    auto number = static_cast<std::uint32_t>(front_.next_session_id()) * shards + here_.id.value;
+    return static_cast<std::int32_t>(number & 0x7fffffff) | 1;
+}
+
+void connection::expect(reply& r) {
+    r.owner = this;
+    r.ready = r.silent = false;
+    r.pieces.clear();
+    ++in_flight_;
+    expected_.push_back(r);
+}
+
+void connection::answered(reply& r) {
+    r.ready = true;
+    while (!expected_.empty() && expected_.front().ready) {
+        reply& next = *expected_.pop_front();
+        if (!next.silent) {
+            stream_->send(next);
+        } else {
+            next.res = 0;
+            runtime::shard::current().post(next); // not inline: `sent` may end this connection
+        }
+    }
+}
+
+void connection::sent(reply& r) {
+    --in_flight_;
+    r.ended();
+    if (waiting_) std::exchange(waiting_, {}).resume();
+}
+
+void connection::give_back(std::size_t request_bytes) { here_.request_bytes.give_back(request_bytes); }
+
+} // namespace millrace::server

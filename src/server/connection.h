@@ -1,0 +1,90 @@
+// One client's connection: cuts frames, starts requests, sends the answers in the order of the requests.
+// Owner: the front of its shard; ends when `serve` has ended.
+// Invariant: produce requests overlap with produce requests, up to `produces_in_flight_max`; any other request runs alone,
+// because clients rely on the order in which one connection's requests take effect. Bytes of requests are within the
+// shard's byte budget from before they are received in earnest until their answer is sent.
+#pragma once
+
+#include "base/intrusive_list.h"
+#include "server/fetch_session.h"
+#include "server/frame_assembler.h"
+#include "server/front.h"
+#include "server/reply.h"
+
+#include <coroutine>
+#include <memory>
+#include <string>
+
+namespace millrace::server {
+
+class connection final : public hook_of<struct connection_tag> {
+  public:
+    static constexpr std::size_t produces_in_flight_max = 16;
+    // Large frames are received in pieces of this size, so that progress can be seen.
+    static constexpr std::size_t receive_bytes_max = 1 << 20;
+    // With others waiting for bytes of the budget, a frame that makes no progress for this long ends its connection.
+    static constexpr auto frame_stall_max = runtime::seconds{10};
+
+    connection(front& at, std::unique_ptr<runtime::stream> with, runtime::endpoint advertised);
+    ~connection();
+
+    // Until the client has gone, broke the protocol, or was closed; all its requests have ended then.
+    runtime::task<void> serve();
+    // Ends it from outside. Idempotent.
+    void close();
+
+    const std::string& peer_host() const { return peer_host_; }
+    runtime::mono_time last_active() const { return last_active_; }
+    bool busy() const { return in_flight_ > 0; }
+
+    // For operations: `r` takes its place in the line of answers, is ready to be sent, has ended.
+    void expect(reply& r);
+    void answered(reply& r);
+    void sent(reply& r);
+    void give_back(std::size_t request_bytes);
+
+    fetch_session& session();
+    front& at() { return front_; }
+    std::int32_t fresh_session_id();
+    // Woken, once, when the connection is closed from outside: a long poll ends early.
+    std::coroutine_handle<> on_close{};
+    bool closing() const { return closing_; }
+
+  private:
+    struct stall_timer : runtime::timer {
+        connection& owner;
+        explicit stall_timer(connection& c) : timer{&on_fired}, owner{c} {}
+        static void on_fired(runtime::timer& t) noexcept { static_cast<stall_timer&>(t).owner.stalled(); }
+    };
+    enum class next { frame, ended };
+
+    runtime::task<next> next_frame(frame& out);
+    runtime::task<bool> serve_frame(frame request);
+    runtime::task<bool> serve_alone(frame request, kafka::request_header header, reader body);
+    void set_aside_rest();
+    void stalled();
+    void refuse(std::string_view why);
+    auto change();
+
+    front& front_;
+    shard_context& here_;
+    std::unique_ptr<runtime::stream> stream_;
+    runtime::endpoint advertised_;
+    std::string peer_host_;
+
+    frame_assembler assembler_;
+    std::size_t reserved_bytes_ = 0; // for the frame being received
+    runtime::receive_awaiter receive_;
+    bytes_view rest_;                // received, not yet cut into frames: in the lent buffer, or in `aside_`
+    std::vector<std::byte> aside_;
+    stall_timer stall_timer_;
+
+    intrusive_list<reply, reply_order_tag> expected_;
+    std::size_t in_flight_ = 0; // operations that have not ended
+    std::coroutine_handle<> waiting_{};
+    std::unique_ptr<fetch_session> session_;
+    runtime::mono_time last_active_;
+    bool closing_ = false;
+};
+
+} // namespace millrace::server

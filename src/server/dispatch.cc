@@ -1,0 +1,71 @@
+#include "server/dispatch.h"
+
+#include "server/api/api_versions.h"
+#include "server/api/handlers.h"
+#include "server/reply.h"
+
+namespace millrace::server {
+
+using kafka::api_key;
+using runtime::task;
+
+namespace {
+
+constexpr api_key served[] = {
+    api_key::produce, api_key::fetch, api_key::list_offsets, api_key::metadata, api_key::find_coordinator,
+    api_key::api_versions, api_key::create_topics, api_key::delete_topics, api_key::delete_records,
+    api_key::init_producer_id, api_key::offset_for_leader_epoch, api_key::describe_configs, api_key::alter_configs,
+    api_key::create_partitions, api_key::incremental_alter_configs, api_key::describe_cluster,
+    api_key::describe_topic_partitions,
+};
+
+template <class Request>
+task<bool> serve(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
+    Request request;
+    if (!decode(body, header.version, c.arena, request)) co_return false;
+    auto response = co_await answer(request, c);
+    encode_reply(out, response, header.version, header.correlation_id);
+    co_return true;
+}
+
+bool serve_versions(const kafka::request_header& header, reader body, call& c, std::vector<std::byte>& out) {
+    const auto* api = kafka::find_api(header.key);
+    if (!api->knows(header.version)) {
+        encode_reply(out, refuse_api_versions(served, c.arena), 0, header.correlation_id);
+        return true;
+    }
+    kafka::api_versions_request request;
+    if (!decode(body, header.version, c.arena, request)) return false;
+    encode_reply(out, answer_api_versions(served, c.arena), header.version, header.correlation_id);
+    return true;
+}
+
+} // namespace
+
+std::span<const api_key> served_apis() { return served; }
+
+task<bool> answer_request(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
+    switch (static_cast<api_key>(header.key)) {
+    case api_key::api_versions: co_return serve_versions(header, body, c, out);
+    case api_key::metadata: co_return co_await serve<kafka::metadata_request>(header, body, c, out);
+    case api_key::list_offsets: co_return co_await serve<kafka::list_offsets_request>(header, body, c, out);
+    case api_key::find_coordinator: co_return co_await serve<kafka::find_coordinator_request>(header, body, c, out);
+    case api_key::create_topics: co_return co_await serve<kafka::create_topics_request>(header, body, c, out);
+    case api_key::delete_topics: co_return co_await serve<kafka::delete_topics_request>(header, body, c, out);
+    case api_key::delete_records: co_return co_await serve<kafka::delete_records_request>(header, body, c, out);
+    case api_key::init_producer_id: co_return co_await serve<kafka::init_producer_id_request>(header, body, c, out);
+    case api_key::offset_for_leader_epoch:
+        co_return co_await serve<kafka::offset_for_leader_epoch_request>(header, body, c, out);
+    case api_key::describe_configs: co_return co_await serve<kafka::describe_configs_request>(header, body, c, out);
+    case api_key::alter_configs: co_return co_await serve<kafka::alter_configs_request>(header, body, c, out);
+    case api_key::create_partitions: co_return co_await serve<kafka::create_partitions_request>(header, body, c, out);
+    case api_key::incremental_alter_configs:
+        co_return co_await serve<kafka::incremental_alter_configs_request>(header, body, c, out);
+    case api_key::describe_cluster: co_return co_await serve<kafka::describe_cluster_request>(header, body, c, out);
+    case api_key::describe_topic_partitions:
+        co_return co_await serve<kafka::describe_topic_partitions_request>(header, body, c, out);
+    default: co_return false; // no schema without a handler: decode() of the header has refused the others
+    }
+}
+
+} // namespace millrace::server

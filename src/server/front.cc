@@ -1,0 +1,93 @@
+#include "server/front.h"
+
+#include "server/connection.h"
+
+namespace millrace::server {
+
+using runtime::task;
+
+front::front(shard_context& here, connection_count& total) : here_{here}, total_{total}, idle_timer_{*this} {}
+
+front::~front() { MR_ASSERT(connections_.empty(), "a front ended before its connections"); }
+
+runtime::result<void> front::listen(std::string& failed_address) {
+    for (const auto& at : here_.options.listeners) {
+        auto made = std::make_unique<entrance>(*this, at);
+        runtime::endpoint address{at.host, at.port};
+        auto socket = runtime::shard::current().world().transport->listen(address, backlog, *made);
+        if (!socket) {
+            failed_address = at.host + ":" + std::to_string(at.port);
+            return std::unexpected{socket.error()};
+        }
+        made->socket = std::move(*socket);
+        entrances_.push_back(std::move(made));
+    }
+    runtime::shard::current().arm_after(idle_timer_, idle_check_period);
+    return {};
+}
+
+std::vector<runtime::endpoint> front::addresses() const {
+    std::vector<runtime::endpoint> out;
+    for (const auto& e : entrances_) out.push_back(e->socket->address());
+    return out;
+}
+
+task<void> front::close() {
+    idle_timer_.unlink();
+    for (auto& e : entrances_) co_await e->socket->close();
+    for (auto& c : connections_) c.close();
+    co_await scope_.drain();
+}
+
+// What this client is told to connect to: the advertised address of the listener it came in by, else where it came to.
+runtime::endpoint front::advertised(const entrance& at, const runtime::stream& s) const {
+    for (const auto& a : here_.options.advertised_listeners)
+        if (a.listener == at.listener.listener) return {a.host, a.port};
+    return s.local();
+}
+
+void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
+    here_.stats.connections_accepted.add(1);
+    auto& of_host = by_host_[s->peer().host];
+    if (total_.open.load(std::memory_order_relaxed) >= here_.options.max_connections ||
+        of_host >= here_.options.max_connections_per_ip || scope_.closed()) {
+        here_.stats.connections_refused.add(1);
+        if (of_host == 0) by_host_.erase(s->peer().host);
+        if (limit_.allow(runtime::shard::current().now()))
+            runtime::report(runtime::severity::warning,
+                            "refused a connection of " + s->peer().host +
+                                ": max.connections or max.connections.per.ip is reached; raise it, or close idle clients");
+        s->close();
+        return;
+    }
+    ++of_host;
+    total_.open.fetch_add(1, std::memory_order_relaxed);
+    ++open_;
+    auto where = advertised(at, *s);
+    scope_.spawn(serve(std::make_unique<connection>(*this, std::move(s), std::move(where))));
+}
+
+task<void> front::serve(std::unique_ptr<connection> c) {
+    connections_.push_back(*c);
+    co_await c->serve();
+    c->unlink();
+    auto host = by_host_.find(c->peer_host());
+    if (host != by_host_.end() && --host->second == 0) by_host_.erase(host);
+    c.reset();
+    total_.open.fetch_sub(1, std::memory_order_relaxed);
+    --open_;
+    here_.stats.connections_closed.add(1);
+}
+
+void front::close_idle() {
+    auto now = runtime::shard::current().now();
+    auto idle_max = runtime::milliseconds{here_.options.connections_max_idle_ms};
+    for (auto& c : connections_)
+        if (!c.busy() && here_.options.connections_max_idle_ms >= 0 && now - c.last_active() > idle_max) {
+            here_.stats.connections_expired.add(1);
+            c.close(); // its coroutine ends later, from the ready list, so this loop goes on safely
+        }
+    runtime::shard::current().arm_after(idle_timer_, idle_check_period);
+}
+
+} // namespace millrace::server

@@ -1,0 +1,83 @@
+// One shard's front: its listening sockets, its connections, and what their requests reuse.
+// Owner: the node, one per shard.
+// Invariant: every connection here is served by this shard; at most `max.connections` over all shards.
+#pragma once
+
+#include "runtime/report.h"
+#include "runtime/scope.h"
+#include "runtime/timer.h"
+#include "server/api/fetch.h"
+#include "server/api/produce.h"
+#include "server/shard_context.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace millrace::server {
+
+class connection;
+
+// Counted over all shards of a node.
+struct connection_count {
+    std::atomic<std::int64_t> open{0};
+};
+
+class front final {
+  public:
+    static constexpr int backlog = 1024;
+    static constexpr auto idle_check_period = runtime::seconds{10};
+
+    front(shard_context& here, connection_count& total);
+    ~front(); // REQUIRES: closed
+
+    // Listens on every address of `listeners`. Fails with the address that could not be had.
+    runtime::result<void> listen(std::string& failed_address);
+    // The addresses with the ports that were really taken.
+    std::vector<runtime::endpoint> addresses() const;
+    // No new connections; those that are open are closed. Completes when the requests they had begun have ended.
+    runtime::task<void> close();
+
+    shard_context& here() { return here_; }
+    produce_pool& produces() { return produces_; }
+    fetch_pool& fetches() { return fetches_; }
+    std::size_t connections() const { return open_; }
+    runtime::report_limit& limit() { return limit_; }
+    std::int32_t next_session_id() { return ++sessions_; }
+
+  private:
+    struct entrance final : runtime::accept_handler {
+        front& owner;
+        const config::endpoint& listener;
+        std::unique_ptr<runtime::listener> socket;
+        entrance(front& f, const config::endpoint& l) : owner{f}, listener{l} {}
+        void accepted(std::unique_ptr<runtime::stream> s) override { owner.accepted(*this, std::move(s)); }
+    };
+    struct idle_timer : runtime::timer {
+        front& owner;
+        explicit idle_timer(front& f) : timer{&on_fired}, owner{f} {}
+        static void on_fired(runtime::timer& t) noexcept { static_cast<idle_timer&>(t).owner.close_idle(); }
+    };
+
+    void accepted(entrance& at, std::unique_ptr<runtime::stream> s);
+    runtime::endpoint advertised(const entrance& at, const runtime::stream& s) const;
+    runtime::task<void> serve(std::unique_ptr<connection> c);
+    void close_idle();
+
+    shard_context& here_;
+    connection_count& total_;
+    produce_pool produces_;
+    fetch_pool fetches_;
+    std::vector<std::unique_ptr<entrance>> entrances_;
+    intrusive_list<connection, struct connection_tag> connections_;
+    std::unordered_map<std::string, std::int32_t> by_host_;
+    std::size_t open_ = 0;
+    std::int32_t sessions_ = 0;
+    runtime::report_limit limit_;
+    idle_timer idle_timer_;
+    runtime::scope scope_;
+};
+
+} // namespace millrace::server
