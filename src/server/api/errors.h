@@ -3,8 +3,10 @@
 // Invariant: no default branch: a new error does not compile until it has its code here.
 #pragma once
 
+#include "cluster/errc.h"
 #include "kafka/error_code.h"
 #include "partition/errc.h"
+#include "partition/replica.h" // for log::errc, which its tasks answer with
 #include "records/errc.h"
 
 #include <cstdlib>
@@ -53,6 +55,43 @@ constexpr kafka::error_code to_kafka(partition::errc e, records::errc fault = {}
     case storage_failed: return error_code::kafka_storage_error;
     // Retriable, and without the metadata refresh that other retriable codes would cause.
     case overloaded: return error_code::request_timed_out;
+    }
+    std::abort();
+}
+
+constexpr kafka::error_code to_kafka(log::errc e) {
+    using enum log::errc;
+    using kafka::error_code;
+    switch (e) {
+    case offset_out_of_range: return error_code::offset_out_of_range;
+    case storage_failed: return error_code::kafka_storage_error;
+    case corrupt: return error_code::corrupt_message;
+    case wrong_topic: return error_code::inconsistent_topic_id;
+    case overloaded: return error_code::request_timed_out;
+    // The partition is on its way out; the client looks at the metadata and finds the topic gone.
+    case closed: return error_code::not_leader_or_follower;
+    }
+    std::abort();
+}
+
+constexpr kafka::error_code to_kafka(cluster::errc e) {
+    using enum cluster::errc;
+    using kafka::error_code;
+    switch (e) {
+    case topic_exists: return error_code::topic_already_exists;
+    case unknown_topic: return error_code::unknown_topic_or_partition;
+    case invalid_name: return error_code::invalid_topic_exception;
+    case invalid_partitions: return error_code::invalid_partitions;
+    case invalid_replication_factor: return error_code::invalid_replication_factor;
+    case invalid_config: return error_code::invalid_config;
+    case limit_reached: return error_code::policy_violation;
+    case overloaded: return error_code::request_timed_out;
+    case storage_failed: return error_code::kafka_storage_error;
+    // Only a start can meet these.
+    case foreign_directory:
+    case wrong_identity:
+    case unsupported_format:
+    case corrupt: return error_code::unknown_server_error;
     }
     std::abort();
 }

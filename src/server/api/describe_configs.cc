@@ -1,0 +1,146 @@
+#include "server/api/broker_config_rows.h"
+#include "server/api/config_resource.h"
+#include "server/api/handlers.h"
+
+#include <algorithm>
+
+namespace millrace::server {
+
+namespace {
+
+using request = kafka::describe_configs_request;
+using response = kafka::describe_configs_response;
+using kafka::error_code;
+
+// One answer describes no more configs than this: a request may name one topic a million times.
+constexpr std::size_t described_configs_max = 500'000;
+
+struct describer {
+    const request& in;
+    call& c;
+    std::size_t described = 0;
+
+    bool wanted(const request::resource_entry& r, std::string_view name) const {
+        const auto& keys = r.configuration_keys;
+        return keys.empty() || std::find(keys.begin(), keys.end(), name) != keys.end();
+    }
+    kafka::nullable_string documentation(std::string_view text) const {
+        if (!in.include_documentation) return {};
+        return text;
+    }
+    std::string_view text(std::string_view value) { return keep_value(c.arena, value); }
+
+    kafka::array_view<response::synonym_entry> synonyms(const cluster::config_row& row) {
+        if (!in.include_synonyms) return {};
+        auto out = c.arena.make_array<response::synonym_entry>(row.synonyms.size());
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            out[i].name = text(row.synonyms[i].name);
+            out[i].value = text(row.synonyms[i].value);
+            out[i].source = static_cast<std::int8_t>(row.synonyms[i].source);
+        }
+        return out;
+    }
+    kafka::array_view<response::config_entry> topic_rows(const request::resource_entry& r, const cluster::topic& t) {
+        std::vector<response::config_entry> out;
+        for (const auto& row : cluster::describe_topic_config(c.here.options.topic_defaults, t.overrides)) {
+            if (!wanted(r, row.name)) continue;
+            response::config_entry e;
+            e.name = text(row.name);
+            e.value = text(row.value);
+            e.read_only = row.read_only;
+            e.is_sensitive = row.sensitive;
+            e.config_source = static_cast<std::int8_t>(row.source);
+            e.config_type = static_cast<std::int8_t>(row.type);
+            e.synonyms = synonyms(row);
+            e.documentation = documentation(row.documentation);
+            out.push_back(e);
+        }
+        return counted(out);
+    }
+
+    kafka::array_view<response::synonym_entry> synonyms(const broker_config_row& row, std::string_view value) {
+        if (!in.include_synonyms || row.is_null) return {};
+        bool given = row.source == cluster::config_source::static_broker;
+        auto out = c.arena.make_array<response::synonym_entry>((given ? 1 : 0) + (row.has_default ? 1 : 0));
+        std::size_t at = 0;
+        if (given) {
+            out[at].name = row.name;
+            out[at].value = value;
+            out[at++].source = static_cast<std::int8_t>(cluster::config_source::static_broker);
+        }
+        if (row.has_default) {
+            out[at].name = row.name;
+            out[at].value = text(row.default_value);
+            out[at].source = static_cast<std::int8_t>(cluster::config_source::built_in);
+        }
+        return out;
+    }
+    kafka::array_view<response::config_entry> broker_rows(const request::resource_entry& r) {
+        std::vector<response::config_entry> out;
+        for (const auto& row : describe_broker_options(c.here)) {
+            if (!wanted(r, row.name)) continue;
+            response::config_entry e;
+            auto value = text(row.value);
+            e.name = row.name;
+            e.value = {};
+            if (!row.is_null) e.value = value;
+            e.read_only = true;
+            e.config_source = static_cast<std::int8_t>(row.source);
+            e.config_type = static_cast<std::int8_t>(row.type);
+            e.synonyms = synonyms(row, value);
+            e.documentation = documentation(row.documentation);
+            out.push_back(e);
+        }
+        return counted(out);
+    }
+    kafka::array_view<response::config_entry> counted(const std::vector<response::config_entry>& rows) {
+        described += rows.size();
+        return keep(c.arena, rows);
+    }
+
+    refusal describe_topic(const request::resource_entry& r, response::result_entry& out) {
+        if (auto named = cluster::check_topic_name(r.resource_name); !named) return refusal{named.error()};
+        const auto* t = c.image->find(r.resource_name);
+        if (!t) return refusal{error_code::unknown_topic_or_partition};
+        out.configs = topic_rows(r, *t);
+        return {};
+    }
+    refusal describe_broker(const request::resource_entry& r, response::result_entry& out) {
+        // The empty name asks for what was set for all brokers while they ran: nothing can be.
+        if (r.resource_name.empty()) return {};
+        if (auto wrong = check_broker_name(r.resource_name, c.image->node_id)) return wrong;
+        out.configs = broker_rows(r);
+        return {};
+    }
+    refusal describe(const request::resource_entry& r, response::result_entry& out) {
+        if (described >= described_configs_max)
+            return {error_code::invalid_request, "One request may describe at most " +
+                                                     std::to_string(described_configs_max) + " configs."};
+        switch (r.resource_type) {
+        case resource_type::topic: return describe_topic(r, out);
+        case resource_type::broker: return describe_broker(r, out);
+        }
+        return {error_code::invalid_request,
+                "Unsupported resource type: " + std::string{name_of_resource_type(r.resource_type)}};
+    }
+};
+
+} // namespace
+
+runtime::task<kafka::describe_configs_response> answer(const kafka::describe_configs_request& in, call& c) {
+    describer each{in, c};
+    auto results = c.arena.make_array<response::result_entry>(in.resources.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto& r = in.resources[i];
+        results[i].resource_type = r.resource_type;
+        results[i].resource_name = r.resource_name;
+        auto result = each.describe(r, results[i]);
+        results[i].error_code = result.code;
+        if (result) results[i].error_message = keep_error(c.arena, result.text);
+    }
+    response out;
+    out.results = results;
+    co_return out;
+}
+
+} // namespace millrace::server

@@ -1,0 +1,98 @@
+#include "server/api/answer_text.h"
+#include "server/api/authorized_operations.h"
+#include "server/api/handlers.h"
+#include "server/api/topic_answer.h"
+
+#include <algorithm>
+
+namespace millrace::server {
+
+namespace {
+
+using request = kafka::describe_topic_partitions_request;
+using response = kafka::describe_topic_partitions_response;
+
+// Kafka's max.request.partition.size.limit: what one answer holds however much is asked for.
+constexpr std::int32_t partitions_per_answer_max = 2000;
+
+// Sorted, from the cursor's topic on.
+std::vector<std::string_view> wanted_names(const request& in, const cluster::image& now) {
+    auto first = in.cursor ? in.cursor->topic_name : std::string_view{};
+    std::vector<std::string_view> names;
+    if (in.topics.empty()) {
+        for (const auto& t : now.topics())
+            if (t->name >= first) names.push_back(t->name);
+        return names;
+    }
+    for (const auto& t : in.topics)
+        if (t.name >= first) names.push_back(t.name);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+bool cursor_fits(const request& in, const std::vector<std::string_view>& names) {
+    if (!in.cursor) return true;
+    if (in.cursor->partition_index.value < 0) return false;
+    return in.topics.empty() || std::binary_search(names.begin(), names.end(), in.cursor->topic_name);
+}
+
+response refuse(const request& in, call& c) {
+    auto topics = c.arena.make_array<response::topic_entry>(in.topics.size());
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+        topics[i].error_code = kafka::error_code::invalid_request;
+        topics[i].name = in.topics[i].name;
+    }
+    response out;
+    out.topics = topics;
+    return out;
+}
+
+} // namespace
+
+runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::describe_topic_partitions_request& in,
+                                                                call& c) {
+    auto names = wanted_names(in, *c.image);
+    if (!cursor_fits(in, names)) co_return refuse(in, c);
+
+    response out;
+    auto nodes = this_node(c);
+    std::vector<response::topic_entry> topics;
+    auto left = std::clamp(in.response_partition_limit, 1, partitions_per_answer_max);
+    for (auto name : names) {
+        if (left == 0) { // the topics before are complete
+            auto& next = out.next_cursor.emplace();
+            next.topic_name = name;
+            break;
+        }
+        response::topic_entry e;
+        e.name = name;
+        e.topic_authorized_operations = topic_operations;
+        const auto* found = c.image->find(name);
+        if (!found) {
+            e.error_code = code_of_missing(name);
+            e.is_internal = is_internal_name(name);
+            topics.push_back(e);
+            continue;
+        }
+        std::int32_t first = in.cursor && in.cursor->topic_name == name ? in.cursor->partition_index.value : 0;
+        first = std::min(first, found->partition_count);
+        auto count = std::min(left, found->partition_count - first);
+        e.topic_id = found->id;
+        e.is_internal = found->internal;
+        auto partitions = partition_answers<response::partition_entry>(c, first, count, nodes);
+        e.partitions = partitions;
+        topics.push_back(e);
+        left -= count;
+        if (first + count < found->partition_count) {
+            auto& next = out.next_cursor.emplace();
+            next.topic_name = name;
+            next.partition_index = {first + count};
+            break;
+        }
+    }
+    out.topics = keep(c.arena, topics);
+    co_return out;
+}
+
+} // namespace millrace::server

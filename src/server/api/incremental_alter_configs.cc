@@ -1,0 +1,140 @@
+// Set, delete, append or subtract single keys (KIP-339); what is not named stays.
+#include "cluster/topic_config_value.h"
+#include "server/api/config_resource.h"
+#include "server/api/handlers.h"
+#include "server/api/repeated.h"
+
+#include <algorithm>
+
+namespace millrace::server {
+
+namespace {
+
+using request = kafka::incremental_alter_configs_request;
+using response = kafka::incremental_alter_configs_response;
+using kafka::error_code;
+
+enum class operation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+constexpr std::int8_t operation_max = 3;
+
+struct step {
+    std::string name;
+    operation what = operation::set;
+    std::string value;
+};
+struct steps {
+    refusal refused;
+    std::vector<step> all;
+};
+
+steps read_steps(const request::resource_entry& r) {
+    steps out;
+    std::vector<std::string_view> names;
+    std::string nulls;
+    for (const auto& config : r.configs) {
+        names.push_back(config.name);
+        bool known = config.config_operation >= 0 && config.config_operation <= operation_max;
+        if (!known && !out.refused)
+            out.refused = {error_code::invalid_request, "Unknown operation " + std::to_string(config.config_operation) +
+                                                            " for configuration " + std::string{config.name}};
+        if (!known) continue;
+        auto what = static_cast<operation>(config.config_operation);
+        if (config.value.is_null() && what != operation::remove) {
+            if (!nulls.empty()) nulls += ", ";
+            nulls += config.name;
+        }
+        out.all.push_back({std::string{config.name}, what, std::string{config.value.value()}});
+    }
+    if (!count_occurrences(std::move(names)).repeated.empty())
+        out.refused = {error_code::invalid_request, "Error due to duplicate config keys"};
+    else if (!nulls.empty())
+        out.refused = {error_code::invalid_request, "Null value not supported for : " + nulls};
+    return out;
+}
+
+std::vector<std::string_view> items_of(std::string_view list) {
+    std::vector<std::string_view> items;
+    for (auto item : cluster::split_list(list))
+        if (!item.empty()) items.push_back(item);
+    return items;
+}
+
+cluster::outcome<std::string> changed_list(const cluster::config_map& now, const step& s) {
+    bool append = s.what == operation::append;
+    const auto* key = cluster::find_topic_config(s.name);
+    if (!key || key->type != cluster::config_type::list)
+        return cluster::refuse(cluster::errc::invalid_config, std::string{"Can't "} + (append ? "APPEND" : "SUBTRACT") +
+                                                                  " to key " + s.name + " because its type is not LIST.");
+    auto at = now.find(s.name);
+    auto items = items_of(at == now.end() ? key->default_value : std::string_view{at->second});
+    for (auto item : items_of(s.value)) {
+        auto found = std::find(items.begin(), items.end(), item);
+        if (append && found == items.end()) items.push_back(item);
+        if (!append && found != items.end()) items.erase(found);
+    }
+    std::string joined;
+    for (auto item : items) {
+        if (!joined.empty()) joined += ',';
+        joined += item;
+    }
+    // Longer ones could be stored, but never be described again.
+    if (joined.size() > string_bytes_max)
+        return cluster::refuse(cluster::errc::invalid_config, "The list " + s.name + " would be longer than " +
+                                                                  std::to_string(string_bytes_max) + " bytes.");
+    return joined;
+}
+
+cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const cluster::config_map& now) {
+    auto next = now;
+    for (const auto& s : all) {
+        switch (s.what) {
+        case operation::set: next.insert_or_assign(s.name, s.value); break;
+        case operation::remove: next.erase(s.name); break;
+        case operation::append:
+        case operation::subtract: {
+            auto list = changed_list(now, s);
+            if (!list) return std::unexpected{list.error()};
+            next.insert_or_assign(s.name, std::move(*list));
+            break;
+        }
+        }
+    }
+    return next;
+}
+
+runtime::task<refusal> alter(call& c, const request::resource_entry& r, bool validate_only) {
+    auto read = read_steps(r);
+    if (read.refused) co_return std::move(read.refused);
+    if (auto unfit = check_alterable(r.resource_type, r.resource_name, c.image->node_id)) co_return unfit;
+    config_edit edit = [all = std::move(read.all)](const cluster::config_map& now) { return apply(all, now); };
+    co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+}
+
+} // namespace
+
+runtime::task<kafka::incremental_alter_configs_response> answer(const kafka::incremental_alter_configs_request& in,
+                                                                call& c) {
+    std::vector<resource_identity> named;
+    for (const auto& r : in.resources) named.emplace_back(r.resource_type, r.resource_name);
+    auto counted = count_occurrences(std::move(named));
+
+    auto responses = c.arena.make_array<response::resource_entry>(in.resources.size());
+    for (std::size_t i = 0; i < responses.size(); ++i) {
+        const auto& r = in.resources[i];
+        refusal result;
+        if (holds(counted.repeated, resource_identity{r.resource_type, r.resource_name}))
+            result = repeated_resource();
+        else
+            result = co_await alter(c, r, in.validate_only);
+        responses[i].resource_type = r.resource_type;
+        responses[i].resource_name = r.resource_name;
+        responses[i].error_code = result.code;
+        responses[i].error_message = {};
+        if (result) responses[i].error_message = keep_error(c.arena, result.text);
+    }
+    response out;
+    out.responses = responses;
+    co_return out;
+}
+
+} // namespace millrace::server
