@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""The power is cut in the middle of writing: every acknowledged record and topic is there afterwards, exactly once.
+
+  power_rounds.py [--rounds N] [--seed N] [--expect-loss sync|directory]
+
+The data lies on a loop-mounted ext4 (root). Beside what ext4 itself loses, new names go whose directory was not synced
+(name_loss.py). --expect-loss switches one kind of flush off at the broker's disk port and passes only if these rounds then
+find a loss: the proof that they would see one. Exit code 77 says that this machine does not allow it.
+"""
+import argparse
+import os
+import random
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+from harness.broker import Broker  # noqa: E402
+from harness.checks import SKIPPED_STATUS, Checks  # noqa: E402
+from name_loss import NameWatch, take_away  # noqa: E402
+from power_cut import PowerCutDisk  # noqa: E402
+from writers import IdempotentWriter, TopicCreator  # noqa: E402
+
+PARTITIONS = 5
+SKIPS = {"sync": "--test.disk.skip.sync", "directory": "--test.disk.skip.directory.sync"}
+
+
+class Machine:
+    """A disk, the broker on it, and the writers that live through its power cuts."""
+
+    def __init__(self, disk, skip, seed):
+        self.disk = disk
+        options = [SKIPS[skip], "true"] if skip else []
+        self.broker = Broker(log_dir=os.path.join(disk.path, "data"), options=options, environment={"MILLRACE_TEST": "1"} if skip else None)
+        self.creator = TopicCreator(self.broker.address, "made-")
+        self.writer = IdempotentWriter(self.broker.address, "own", PARTITIONS, seed)
+
+    def boot(self):
+        self.watch = NameWatch(self.disk.path)
+        try:
+            self.broker.start()
+        except Exception:
+            self.watch.close()
+            raise
+
+    def cut(self):
+        """How many names were lost beside what ext4 lost by itself."""
+        try:
+            self.disk.cut()
+            time.sleep(0.1)  # a broker that acknowledges what it cannot write any more would be caught here
+            self.broker.kill()
+            unsafe = self.watch.unsafe_names()
+        finally:
+            self.watch.close()
+        self.disk.mend()
+        take_away(unsafe)
+        return unsafe
+
+    def acknowledged(self):
+        return self.writer.count(), len(self.creator.created)
+
+    def wrong(self):
+        with self.broker.connect() as client:
+            found = self.creator.lost(client) + self.writer.lost_or_doubled(client)
+        return found + [f"{type(who).__name__}: {who.failure}" for who in (self.creator, self.writer) if who.failure]
+
+
+def one_round(machine, number, chance):
+    """What is wrong after one cut, in words, and what to say if nothing is."""
+    before = machine.acknowledged()
+    time.sleep(chance.uniform(0.5, 2.0))
+    unsafe = machine.cut()
+    records, topics = (now - then for now, then in zip(machine.acknowledged(), before))
+    try:
+        machine.boot()
+    except RuntimeError as why:
+        return [f"it does not start again: {str(why)[-300:]}"], ""
+    wrong = machine.wrong()
+    if not records or not topics:
+        wrong.append(f"nothing was acknowledged in round {number}: {records} records, {topics} topics")
+    return wrong, f"{records} records and {topics} topics acknowledged, {len(unsafe)} new names not yet safe"
+
+
+def rounds(checks, machine, asked, chance):
+    machine.boot()
+    with machine.broker.connect() as client:
+        client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576")])
+    machine.creator.start()
+    machine.writer.start()
+    for number in range(asked.rounds):
+        wrong, good = one_round(machine, number, chance)
+        if asked.expect_loss:
+            print(f"     round {number}: {'; '.join(wrong)[:600] or 'no loss: ' + good}", flush=True)
+            if wrong:
+                return checks.that(True, f"without {asked.expect_loss} syncs a loss is found", f"in round {number}")
+        elif not checks.that(not wrong, f"power cut {number}", "; ".join(wrong)[:1500] or good):
+            return
+    if asked.expect_loss:
+        return checks.that(False, f"without {asked.expect_loss} syncs a loss is found", f"none in {asked.rounds} rounds")
+    machine.creator.end()
+    machine.writer.end()
+    wrong = machine.wrong()
+    checks.that(not wrong, f"after all cuts: {machine.acknowledged()[0]} records, {machine.acknowledged()[1]} topics", "; ".join(wrong))
+    checks.equal(machine.broker.stop(), 0, "the broker stops cleanly")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seed", type=int, default=int(time.time()))
+    options.add_argument("--expect-loss", choices=SKIPS)
+    asked = options.parse_args()
+    print(f"seed {asked.seed}", flush=True)
+    try:
+        disk = PowerCutDisk(2048)
+        try:
+            NameWatch(disk.path).close()
+        except OSError:
+            disk.close()
+            raise
+    except OSError as why:
+        print(f"skipped: {why}")
+        sys.exit(SKIPPED_STATUS)
+    checks = Checks()
+    with disk:
+        machine = Machine(disk, asked.expect_loss, asked.seed)
+        try:
+            checks.run("power cuts", rounds, checks, machine, asked, random.Random(asked.seed))
+        finally:
+            for who in (machine.creator, machine.writer):
+                who.ending.set()
+            machine.broker.close()
+            machine.watch.close() if os.path.isdir(machine.watch.home) else None
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
