@@ -82,6 +82,8 @@ class NameWatch:
         return [path for path in unsafe if not any(path.startswith(above + "/") for above in unsafe)]
 
     def close(self):
+        if not os.path.isdir(self.home):
+            return
         if self.trace and os.path.isdir(self.trace):
             os.rmdir(self.trace)
         run("umount", self.home)

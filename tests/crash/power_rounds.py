@@ -30,11 +30,19 @@ class Machine:
     """A disk, the broker on it, and the writers that live through its power cuts."""
 
     def __init__(self, disk, skip, seed):
-        self.disk = disk
-        options = [SKIPS[skip], "true"] if skip else []
-        self.broker = Broker(log_dir=os.path.join(disk.path, "data"), options=options, environment={"MILLRACE_TEST": "1"} if skip else None)
+        self.disk, self.skip, self.watch = disk, skip, None
+        self.broker = Broker(log_dir=os.path.join(disk.path, "data"))
         self.creator = TopicCreator(self.broker.address, "made-")
         self.writer = IdempotentWriter(self.broker.address, "own", PARTITIONS, seed)
+
+    def prepare(self):
+        """A start and a clean stop with every flush in its place, so that what is lost later is what was written later."""
+        self.broker.start()
+        with self.broker.connect() as client:
+            client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576")])
+        self.broker.stop()
+        if self.skip:
+            self.broker.options, self.broker.environment = [SKIPS[self.skip], "true"], {"MILLRACE_TEST": "1"}
 
     def boot(self):
         self.watch = NameWatch(self.disk.path)
@@ -83,9 +91,8 @@ def one_round(machine, number, chance):
 
 
 def rounds(checks, machine, asked, chance):
+    machine.prepare()
     machine.boot()
-    with machine.broker.connect() as client:
-        client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576")])
     machine.creator.start()
     machine.writer.start()
     for number in range(asked.rounds):
@@ -131,7 +138,8 @@ def main():
             for who in (machine.creator, machine.writer):
                 who.ending.set()
             machine.broker.close()
-            machine.watch.close() if os.path.isdir(machine.watch.home) else None
+            if machine.watch:
+                machine.watch.close()
     checks.finish()
 
 

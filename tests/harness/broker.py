@@ -28,6 +28,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_free(address):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+        return True
+
+
 def answers(address, seconds=1.0):
     try:
         with Client(address, seconds) as client:
@@ -117,13 +127,23 @@ class Broker:
             self.kill()
             return None
 
-    def kill(self):
-        if self.process and self.process.poll() is None:
+    def kill(self, at_once=False):
+        """kill -9. The kernel takes a ring's sockets down in the background, some milliseconds after its process has gone;
+        unless `at_once`, wait for that too, as the tests of other things do.
+        """
+        if not self.process:
+            return
+        if self.process.poll() is None:
             self.process.kill()
-        if self.process:
-            self.process.wait()
+        self.process.wait()
+        deadline = time.monotonic() + 5
+        while not at_once and not is_free(self.address) and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def close(self):
+        early = self.process and self.process.poll()
+        if early:  # neither running nor stopped: whoever reads the failures wants to know
+            print(f"the broker ended with status {early} and said last:\n{self.said()[-1500:]}")
         self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
 

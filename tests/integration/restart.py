@@ -78,7 +78,7 @@ def rounds(checks, broker):
         if how.startswith("stop"):
             checks.equal(broker.stop(), 0, f"{how}: exit status")
         else:
-            broker.kill()
+            broker.kill(at_once=True)
         broker.start()
         with broker.connect() as client:
             compare(checks, before, everything(client), how)

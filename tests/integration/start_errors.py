@@ -43,7 +43,7 @@ def ports(checks, home):
         port = taken.getsockname()[1]
         fresh = os.path.join(home, "fresh")
         arguments = ["--log.dirs", fresh, "--listeners", f"PLAINTEXT://127.0.0.1:{port}"]
-        refused(checks, "a port in use", arguments, str(port), "in use", "listeners")
+        refused(checks, "a port in use", arguments, str(port), ("in use", "uses the port"), "listeners")
         again = Broker(log_dir=fresh)
         try:
             checks.that(again.start(), "after that refusal the same directory works on another port")
@@ -52,7 +52,7 @@ def ports(checks, home):
             again.close()
     with Broker() as running:
         arguments = ["--log.dirs", os.path.join(home, "third"), "--listeners", f"PLAINTEXT://{running.bootstrap}"]
-        refused(checks, "the port of a running broker", arguments, str(running.address[1]), "in use")
+        refused(checks, "the port of a running broker", arguments, str(running.address[1]), ("in use", "uses the port"))
 
 
 def directories(checks, home):
