@@ -13,8 +13,8 @@ cluster::config_type type_of(const config::option& o) {
     case option_type::boolean: return config_type::boolean;
     case option_type::integer:
     case option_type::bytes:
+    case option_type::duration:
         return o.max <= std::numeric_limits<std::int32_t>::max() ? config_type::int32 : config_type::int64;
-    case option_type::duration: return config_type::int64;
     case option_type::decimal: return config_type::float64;
     case option_type::list:
     case option_type::endpoints: return config_type::list;

@@ -32,7 +32,9 @@ refusal repeated_resource() { return {error_code::invalid_request, "Each resourc
 
 refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_node) {
     switch (type) {
-    case resource_type::topic: return {};
+    case resource_type::topic:
+        if (name.empty()) return {error_code::invalid_request, "Default topic resources are not allowed."};
+        return {};
     case resource_type::broker:
         if (!name.empty())
             if (auto wrong = check_broker_name(name, this_node)) return wrong;
@@ -48,11 +50,12 @@ refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_
 }
 
 runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit edit, bool validate_only) {
+    if (auto named = cluster::check_topic_name(topic); !named) co_return refusal{named.error()};
     // Both paths decide the same; trying first keeps what cannot work away from the one place where changes run.
     const auto* now = c.here.image->find(topic);
     if (!now)
         co_return refusal{error_code::unknown_topic_or_partition,
-                          "The topic '" + std::string{cut(topic, cluster::topic_name_length_max)} + "' does not exist."};
+                          "The topic '" + std::string{topic} + "' does not exist."};
     auto edited = edit(now->overrides);
     if (!edited) co_return refusal{edited.error()};
     auto would = cluster::decide_alter_topic_config(*c.here.image, topic, *edited, c.here.options.topic_defaults);

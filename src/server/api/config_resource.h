@@ -13,7 +13,7 @@ inline constexpr std::int8_t topic = 2, broker = 4, broker_logger = 8, client_me
 }
 std::string_view name_of_resource_type(std::int8_t type);
 
-// Whether `name` says this node, in Kafka's words.
+// Whether the name of a broker resource, not empty, says this node.
 refusal check_broker_name(std::string_view name, broker_id this_node);
 
 // Type and name as they identify a resource within a request.

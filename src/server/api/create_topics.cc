@@ -62,7 +62,9 @@ plan make_plan(const request::topic_entry& t, const call& c) {
     wanted.name = t.name;
     wanted.internal = is_internal_name(t.name);
     // The order of Kafka's checks: name, existence, config, counts.
-    if (auto named = cluster::check_topic_name(t.name); !named) {
+    if (t.name == "__cluster_metadata") {
+        out.refused = {error_code::invalid_request, "Creation of internal topic __cluster_metadata is prohibited."};
+    } else if (auto named = cluster::check_topic_name(t.name); !named) {
         out.refused = refusal{named.error()};
     } else if (c.here.image->find(t.name)) {
         out.refused = {error_code::topic_already_exists, "Topic '" + wanted.name + "' already exists."};

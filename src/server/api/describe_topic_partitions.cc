@@ -81,6 +81,10 @@ runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::des
         e.topic_id = found->id;
         e.is_internal = found->internal;
         auto partitions = partition_answers<response::partition_entry>(c, first, count, nodes);
+        for (auto& p : partitions) { // none beside the leader, which Kafka says by empty lists
+            p.eligible_leader_replicas = {};
+            p.last_known_elr = {};
+        }
         e.partitions = partitions;
         topics.push_back(e);
         left -= count;

@@ -37,6 +37,7 @@ struct answers {
         e.error_code = code;
         e.name = name;
         e.is_internal = is_internal_name(name);
+        e.topic_authorized_operations = operations;
         topics.push_back(e);
     }
 };
@@ -115,8 +116,13 @@ runtime::task<kafka::metadata_response> answer(const kafka::metadata_request& in
     response out;
     answers found{c, in};
     if (asks_too_early_by_id(in, c.version)) {
-        for (const auto& t : in.topics) found.refuse(t.name.value(), kafka::error_code::invalid_request);
-        out.topics = keep(c.arena, found.topics);
+        auto refused = c.arena.make_array<response::topic_entry>(in.topics.size());
+        for (std::size_t i = 0; i < refused.size(); ++i) {
+            refused[i].error_code = kafka::error_code::invalid_request;
+            refused[i].name = in.topics[i].name.value();
+            refused[i].topic_id = in.topics[i].topic_id;
+        }
+        out.topics = refused;
         out.error_code = kafka::error_code::invalid_request;
         co_return out;
     }

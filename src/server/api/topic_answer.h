@@ -27,8 +27,7 @@ inline kafka::array_view<broker_id> this_node(call& c) {
 
 // `count` partitions from `first` on. `nodes` is this_node().
 template <class Entry>
-kafka::array_view<Entry> partition_answers(call& c, std::int32_t first, std::int32_t count,
-                                           kafka::array_view<broker_id> nodes) {
+std::span<Entry> partition_answers(call& c, std::int32_t first, std::int32_t count, kafka::array_view<broker_id> nodes) {
     auto entries = c.arena.make_array<Entry>(static_cast<std::size_t>(count));
     for (std::int32_t i = 0; i < count; ++i) {
         auto& e = entries[static_cast<std::size_t>(i)];
