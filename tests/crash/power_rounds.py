@@ -74,6 +74,10 @@ class Machine:
         return found + [f"{type(who).__name__}: {who.failure}" for who in (self.creator, self.writer) if who.failure]
 
 
+def few(wrong):
+    return "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+
+
 def one_round(machine, number, chance):
     """What is wrong after one cut, in words, and what to say if nothing is."""
     before = machine.acknowledged()
@@ -98,17 +102,17 @@ def rounds(checks, machine, asked, chance):
     for number in range(asked.rounds):
         wrong, good = one_round(machine, number, chance)
         if asked.expect_loss:
-            print(f"     round {number}: {'; '.join(wrong)[:600] or 'no loss: ' + good}", flush=True)
+            print(f"     round {number}: {few(wrong) or 'no loss: ' + good}", flush=True)
             if wrong:
                 return checks.that(True, f"without {asked.expect_loss} syncs a loss is found", f"in round {number}")
-        elif not checks.that(not wrong, f"power cut {number}", "; ".join(wrong)[:1500] or good):
+        elif not checks.that(not wrong, f"power cut {number}", few(wrong) or good):
             return
     if asked.expect_loss:
         return checks.that(False, f"without {asked.expect_loss} syncs a loss is found", f"none in {asked.rounds} rounds")
     machine.creator.end()
     machine.writer.end()
     wrong = machine.wrong()
-    checks.that(not wrong, f"after all cuts: {machine.acknowledged()[0]} records, {machine.acknowledged()[1]} topics", "; ".join(wrong))
+    checks.that(not wrong, f"after all cuts: {machine.acknowledged()[0]} records, {machine.acknowledged()[1]} topics", few(wrong))
     checks.equal(machine.broker.stop(), 0, "the broker stops cleanly")
 
 
