@@ -1,0 +1,68 @@
+// A librdkafka consumer by assignment: rdkafka_consumer BOOTSTRAP TOPIC RECORDS
+// Partition 0 from its beginning, until RECORDS have come. One JSON line: bytes of values, seconds, own CPU seconds.
+#include <librdkafka/rdkafka.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include <sys/resource.h>
+
+namespace {
+
+constexpr int quiet_ms_max = 20'000;
+
+double own_cpu_seconds() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+} // namespace
+
+int main(int count, char** words) {
+    if (count < 4) {
+        std::fprintf(stderr, "usage: rdkafka_consumer BOOTSTRAP TOPIC RECORDS\n");
+        return 2;
+    }
+    auto wanted = std::strtoull(words[3], nullptr, 10);
+    char error[512];
+    auto* settings = rd_kafka_conf_new();
+    if (rd_kafka_conf_set(settings, "bootstrap.servers", words[1], error, sizeof error) != RD_KAFKA_CONF_OK) return 1;
+    auto* consumer = rd_kafka_new(RD_KAFKA_CONSUMER, settings, error, sizeof error);
+    if (!consumer) {
+        std::fprintf(stderr, "%s\n", error);
+        return 1;
+    }
+    auto* topic = rd_kafka_topic_new(consumer, words[2], nullptr);
+    auto cpu = own_cpu_seconds();
+    auto began = std::chrono::steady_clock::now();
+    if (rd_kafka_consume_start(topic, 0, 0) != 0) {
+        std::fprintf(stderr, "%s\n", rd_kafka_err2str(rd_kafka_last_error()));
+        return 1;
+    }
+    std::vector<rd_kafka_message_t*> messages(10'000);
+    std::uint64_t records = 0, bytes = 0;
+    while (records < wanted) {
+        auto got = rd_kafka_consume_batch(topic, 0, quiet_ms_max, messages.data(), messages.size());
+        if (got <= 0) {
+            std::fprintf(stderr, "nothing for %d ms after %llu records\n", quiet_ms_max, static_cast<unsigned long long>(records));
+            return 1;
+        }
+        for (ssize_t i = 0; i < got; ++i) {
+            auto* message = messages[static_cast<std::size_t>(i)];
+            if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+                ++records;
+                bytes += message->len;
+            }
+            rd_kafka_message_destroy(message);
+        }
+    }
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"client_cpu\":%.4f}\n", static_cast<unsigned long long>(bytes), took.count(),
+                own_cpu_seconds() - cpu);
+    std::fflush(stdout);
+    _Exit(0); // librdkafka's own shutdown waits for its threads, which is not what is measured
+}
