@@ -16,8 +16,6 @@ class connection final : public buffer_waiter {
   public:
     // One stream's share of a turn, so that a large answer does not hold up small ones.
     static constexpr std::size_t turn_send_bytes_max = 256 << 10;
-    // Below this a read and a copy cost less than a sendfile(2) of its own per piece.
-    static constexpr std::uint32_t sendfile_bytes_min = 64 << 10;
     static constexpr std::uint32_t read_ahead_bytes_max = 1 << 20;
     static constexpr std::size_t gathered_parts_max = 64;
 
@@ -63,6 +61,7 @@ class connection final : public buffer_waiter {
 
     // sending (send_queue.cc)
     bool flush();
+    bool goes_by_sendfile(const runtime::outgoing_piece& piece) const;
     progress send_file(std::size_t& left);
     progress send_gathered(std::size_t& left);
     bool warm(const runtime::outgoing_piece& piece, std::uint32_t offset, std::uint32_t length);

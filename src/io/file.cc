@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -57,6 +58,13 @@ struct forwarded final : ring_op {
     }
 };
 
+// How often this thread has gone to sleep in the kernel (getrusage(2)): throttling sleeps, preemption does not count.
+long sleeps_of_this_thread() {
+    rusage used{};
+    ::getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
+}
+
 } // namespace
 
 disk_file::~disk_file() { ::close(fd_); }
@@ -72,6 +80,8 @@ bool disk_file::write(runtime::file_op& op, std::uint64_t position, std::span<co
         write_by_ring(op, position, parts);
         return false;
     }
+    const bool suspect = began.time_since_epoch().count() < policy_.suspect_until_ns.load(std::memory_order_relaxed);
+    const long sleeps_before = suspect ? sleeps_of_this_thread() : 0;
     std::array<iovec, runtime::write_parts_max> vec;
     std::size_t total = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -101,7 +111,10 @@ bool disk_file::write(runtime::file_op& op, std::uint64_t position, std::span<co
     auto ended = shard.world().clock->now();
     if (ended - began > append_slow) {
         stats.appends_slow.add(1);
-        policy_.ring_until_ns.store((ended + append_calm).time_since_epoch().count(), std::memory_order_relaxed);
+        const std::int64_t calm_at = (ended + append_calm).time_since_epoch().count();
+        policy_.suspect_until_ns.store(calm_at, std::memory_order_relaxed);
+        if (suspect && sleeps_of_this_thread() > sleeps_before)
+            policy_.ring_until_ns.store(calm_at, std::memory_order_relaxed);
     }
     grown_to(position + total);
     op.res = static_cast<int>(total);
@@ -171,7 +184,7 @@ runtime::task<runtime::result<void>> disk_file::truncate(std::uint64_t size) {
     // Inline: the ring has no truncate before Linux 6.9, and this is cold.
     if (::ftruncate(fd_, static_cast<off_t>(size)) < 0) co_return std::unexpected{runtime::from_errno(errno)};
     size_bytes_ = size;
-    opened_size_bytes_ = std::min(opened_size_bytes_, size);
+    opened_size_bytes_ = std::min(opened_size_bytes_.load(), size);
     co_return runtime::result<void>{};
 }
 

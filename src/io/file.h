@@ -1,10 +1,12 @@
 // runtime::file on a real descriptor.
-// Owner: the shard that opened it; `sync` may come from any shard and completes there.
+// Owner: the shard that opened it; `sync` may come from any shard and completes there, and shards that send a slice of it
+// ask for its size and residency.
 // Invariant: inline and ring writes to one file never overlap: a log has one write in flight.
 //
 // On ext4 a buffered ring write is a hop to a kernel thread, serialised per file, so appends are made inline by pwritev(2);
 // XFS and btrfs complete ring writes inline, so there the ring takes them. An inline append over `append_slow` (dirty
-// throttling, which is machine-wide) moves the appends of its disk to the ring until `append_calm` has passed.
+// throttling, which is machine-wide) makes its disk suspect for `append_calm`; another one meanwhile that slept in the
+// kernel, and was not just preempted by another process, moves the appends of the disk to the ring until calm has passed.
 #pragma once
 
 #include "io/ring.h"
@@ -25,7 +27,8 @@ inline constexpr std::uint64_t resident_tail_bytes = 8 << 20;
 // What the files of one disk share.
 struct append_policy {
     append_way way = append_way::inline_write;
-    std::atomic<std::int64_t> ring_until_ns{0}; // appends go to the ring until then; written by any shard
+    std::atomic<std::int64_t> ring_until_ns{0};    // appends go to the ring until then; written by any shard
+    std::atomic<std::int64_t> suspect_until_ns{0}; // until then slow appends are asked whether they slept
     bool skip_sync = false;                     // test mutation: report flushes that were not made
 };
 
@@ -40,7 +43,7 @@ class disk_file final : public runtime::file {
     void sync(runtime::file_op& op) override;
     void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
     runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;
-    std::uint64_t size() const override { return size_bytes_; }
+    std::uint64_t size() const override { return size_bytes_.load(std::memory_order_relaxed); }
     bool resident(std::uint64_t position, std::uint64_t length) override;
     void read_ahead(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
 
@@ -48,11 +51,13 @@ class disk_file final : public runtime::file {
 
   private:
     void write_by_ring(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts);
-    void grown_to(std::uint64_t end) { size_bytes_ = size_bytes_ < end ? end : size_bytes_; }
+    void grown_to(std::uint64_t end) {
+        if (size() < end) size_bytes_.store(end, std::memory_order_relaxed);
+    }
 
     int fd_;
-    std::uint64_t size_bytes_;
-    std::uint64_t opened_size_bytes_; // bytes before it may be cold
+    std::atomic<std::uint64_t> size_bytes_;
+    std::atomic<std::uint64_t> opened_size_bytes_; // bytes before it may be cold
     append_policy& policy_;
 };
 

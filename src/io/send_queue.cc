@@ -17,11 +17,11 @@ namespace {
 
 int descriptor_of(runtime::file* f) { return static_cast<disk_file*>(f)->descriptor(); }
 
-bool goes_by_sendfile(const runtime::outgoing_piece& p) {
-    return p.from && p.length >= connection::sendfile_bytes_min;
-}
-
 } // namespace
+
+bool connection::goes_by_sendfile(const runtime::outgoing_piece& p) const {
+    return p.from && p.length >= transport_.sendfile_bytes_min();
+}
 
 void connection::send(runtime::outgoing& message) {
     message.impl_piece = 0;

@@ -13,7 +13,9 @@ namespace millrace::io {
 
 class kernel_transport final : public runtime::transport {
   public:
-    explicit kernel_transport(runtime::offload& names) : names_{names} {}
+    // Pieces of files below `sendfile_bytes_min` are read and copied: that costs less than a sendfile(2) of its own for each.
+    explicit kernel_transport(runtime::offload& names, std::uint32_t sendfile_bytes_min = 64 << 10)
+        : names_{names}, sendfile_bytes_min_{sendfile_bytes_min} {}
 
     void start() { buffers_.start(); }
 
@@ -25,10 +27,13 @@ class kernel_transport final : public runtime::transport {
     // Room to gather small pieces of files for one send; used within one call only.
     mutable_bytes scratch();
 
+    std::uint32_t sendfile_bytes_min() const { return sendfile_bytes_min_; }
+
     static constexpr std::size_t scratch_bytes = 256 << 10;
 
   private:
     runtime::offload& names_; // getaddrinfo(3) blocks
+    std::uint32_t sendfile_bytes_min_;
     lent_buffers buffers_;
     std::unique_ptr<std::byte[]> scratch_;
 };

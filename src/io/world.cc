@@ -9,7 +9,7 @@ world::world(const world_options& options) : disk_{options.disk}, offload_{optio
 std::expected<std::unique_ptr<world>, start_failure> world::create(const world_options& options) {
     std::unique_ptr<world> made{new world{options}};
     for (std::size_t i = 0; i < options.shards; ++i) {
-        auto c = std::make_unique<core>(made->offload_);
+        auto c = std::make_unique<core>(made->offload_, options.sendfile_bytes_min);
         auto ring = ring_driver::create();
         if (!ring) return std::unexpected{ring.error()};
         c->ring = std::move(*ring);

@@ -20,6 +20,7 @@ struct world_options {
     std::size_t shards = 1;
     disk_options disk;
     std::size_t offload_threads = 2;
+    std::uint32_t sendfile_bytes_min = 64 << 10;
 };
 
 class world {
@@ -37,7 +38,7 @@ class world {
     explicit world(const world_options& options);
 
     struct core {
-        explicit core(runtime::offload& pool) : transport{pool} {}
+        core(runtime::offload& pool, std::uint32_t sendfile_bytes_min) : transport{pool, sendfile_bytes_min} {}
         seeded_random random;
         kernel_transport transport; // its buffers outlive the ring
         std::unique_ptr<ring_driver> ring;
