@@ -149,6 +149,7 @@ int main(int argc, char** argv) {
     with.disk.way = io::probe_append_way(options.log_dirs.front());
     with.disk.skip_sync = options.test_disk_skip_sync;
     with.disk.skip_directory_sync = options.test_disk_skip_directory_sync;
+    with.sendfile_bytes_min = static_cast<std::uint32_t>(options.fetch_sendfile_min_bytes);
     auto world = io::world::create(with);
     if (!world) return fail(exit_ring_refused, world.error().message);
 

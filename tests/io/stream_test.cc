@@ -19,13 +19,13 @@ struct sent : runtime::outgoing {
 struct pair final : runtime::accept_handler {
     real_shard w;
     io::offload_pool pool{1};
-    io::kernel_transport transport{pool};
+    io::kernel_transport transport;
     std::unique_ptr<runtime::listener> listener;
     std::unique_ptr<runtime::stream> client, server;
 
     void accepted(std::unique_ptr<runtime::stream> s) override { server = std::move(s); }
 
-    pair() {
+    explicit pair(std::uint32_t sendfile_bytes_min = 64 << 10) : transport{pool, sendfile_bytes_min} {
         runtime::current_shard mark{*w.shard};
         transport.start();
         auto made = transport.listen({"127.0.0.1", 0}, 16, *this);
@@ -112,10 +112,21 @@ TEST_CASE("stream: a large frame is received straight into the caller's memory b
 }
 
 TEST_CASE("stream: memory, small and large file slices leave in order, byte for byte, however slow the reader is") {
+    std::uint32_t sendfile_bytes_min = 64 << 10;
+    std::uint64_t by_sendfile = 3u * 3'000'000;
+    SUBCASE("large slices by sendfile") {}
+    SUBCASE("small ones too, where the threshold is lower") {
+        sendfile_bytes_min = 1000;
+        by_sendfile += 3u * 90 * 5000;
+    }
+    SUBCASE("none, where it is higher") {
+        sendfile_bytes_min = 4 << 20;
+        by_sendfile = 0;
+    }
     scratch_directory d;
     auto content = pattern(4 << 20, 7);
     std::ofstream{d.path + "/f", std::ios::binary} << as_text(content);
-    pair p;
+    pair p{sendfile_bytes_min};
     std::unique_ptr<runtime::file> file;
     auto open = [](runtime::disk& disk, std::string path, std::unique_ptr<runtime::file>& into) -> task<void> {
         auto opened = co_await disk.open(std::move(path), runtime::open_mode::read);
@@ -143,8 +154,8 @@ TEST_CASE("stream: memory, small and large file slices leave in order, byte for 
     CHECK(got == expected);
     for (auto& m : messages) CHECK(m.done_called);
     auto& stats = p.w.shard->stats();
-    CHECK(stats.bytes_sent_file.read() == 3u * 3'000'000);
-    CHECK(stats.bytes_sent_memory.read() == expected.size() - 3u * 3'000'000);
+    CHECK(stats.bytes_sent_file.read() == by_sendfile);
+    CHECK(stats.bytes_sent_memory.read() == expected.size() - by_sendfile);
     CHECK(p.server->queued_bytes() == 0);
 }
 
