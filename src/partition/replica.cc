@@ -238,16 +238,52 @@ void replica::set_config(const replica_config& config) {
     advance();
 }
 
+struct replica::deletion_turn {
+    replica& owner;
+    explicit deletion_turn(replica& r) : owner{r} {}
+    deletion_turn(const deletion_turn&) = delete;
+    ~deletion_turn() {
+        if (owner.deletions_waiting_.empty()) {
+            owner.deleting_ = false;
+            return;
+        }
+        auto next = owner.deletions_waiting_.front();
+        owner.deletions_waiting_.pop_front();
+        next.resume();
+    }
+};
+
+struct replica::deletion_turn_wait {
+    replica& owner;
+    explicit deletion_turn_wait(replica& r) : owner{r} {}
+    bool await_ready() const noexcept { return !std::exchange(owner.deleting_, true); }
+    void await_suspend(std::coroutine_handle<> h) const { owner.deletions_waiting_.push_back(h); }
+    void await_resume() const noexcept {}
+};
+
 task<log::result<void>> replica::delete_records(log_offset new_start) {
+    if (deletions_waiting_.size() >= deletions_waiting_max) co_return std::unexpected{log::errc::overloaded};
+    deletion_turn_wait free{*this};
+    co_await free;
+    deletion_turn held{*this};
+    if (ending_) co_return std::unexpected{log::errc::closed};
     co_return co_await log_->delete_records(new_start);
 }
 
 task<log::result<void>> replica::close() {
+    ending_ = true;
+    deletion_turn_wait free{*this};
+    co_await free;
+    deletion_turn held{*this};
     co_await scope_.drain();
     co_return co_await log_->close();
 }
 
 task<log::result<void>> replica::remove() {
+    ending_ = true;
+    deletion_turn_wait free{*this};
+    co_await free;
+    deletion_turn held{*this};
     co_await scope_.drain();
     co_return co_await log_->remove();
 }

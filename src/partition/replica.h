@@ -41,6 +41,8 @@ class replica {
   public:
     // Appends that may wait for an off-loop key check, per partition; beyond it: errc::overloaded.
     static constexpr std::size_t gated_appends_max = 1024;
+    // Deletions that may wait for the one before them; beyond it: log::errc::overloaded.
+    static constexpr std::size_t deletions_waiting_max = 64;
 
     // `epoch` is the node's leader epoch of this start.
     static runtime::task<log::result<std::unique_ptr<replica>>> open(log::environment& env, std::string directory,
@@ -69,11 +71,15 @@ class replica {
     void expire_producers(timestamp_ms now, std::int64_t expiration_ms) { producers_.expire(now, expiration_ms); }
     const producer_states& producers() const { return producers_; }
 
+    // One at a time: two that write the log's start at once would take its directory offline, and so would one that
+    // finds the partition removed. Who comes after close() or remove() has begun: log::errc::closed.
     runtime::task<log::result<void>> delete_records(log_offset new_start);
     runtime::task<log::result<void>> close();
     runtime::task<log::result<void>> remove();
 
   private:
+    struct deletion_turn;      // held while the log's start moves, and to the end by close and remove
+    struct deletion_turn_wait; // awaiting it
     replica(leader_epoch epoch, const replica_config& config) : epoch_{epoch}, config_{config} {}
 
     bool keys_need_decompression(const append_request& r) const;
@@ -102,6 +108,9 @@ class replica {
     intrusive_list<append_request, gate_tag> gate_;
     std::size_t gated_ = 0;
     bool gate_running_ = false;
+    bool deleting_ = false;
+    bool ending_ = false;
+    std::deque<std::coroutine_handle<>> deletions_waiting_;
     runtime::scope scope_;
 };
 

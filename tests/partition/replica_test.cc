@@ -262,3 +262,43 @@ TEST_CASE("replica: epochs that a client knows are compared with ours") {
     CHECK(f.partition->check_epoch(leader_epoch{5}).error() == errc::unknown_leader_epoch);
     f.close();
 }
+
+TEST_CASE("replica: records deleted by two at once, and by one while the partition is removed, leave the disk in order") {
+    struct together {
+        static task<void> erase(replica& r, log_offset below, std::vector<log::result<void>>& out) {
+            out.push_back(co_await r.delete_records(below));
+        }
+        static task<void> remove(replica& r, bool& removed) { removed = (co_await r.remove()).has_value(); }
+        // Starts all of them in one turn.
+        static task<void> start(replica& r, runtime::scope& owner, std::vector<log::result<void>>& out, bool* removed) {
+            for (int below : {1, 3, 2}) owner.spawn(erase(r, log_offset{below}, out));
+            if (removed) owner.spawn(remove(r, *removed));
+            if (removed) owner.spawn(erase(r, log_offset{4}, out));
+            co_return;
+        }
+    };
+    for (auto seed : sim::seeds(50)) {
+        CAPTURE(seed);
+        fixture f{seed};
+        f.open();
+        produced a{batch(5), -1};
+        f.append(a);
+        runtime::scope owner;
+        std::vector<log::result<void>> deleted;
+        f.w.run(together::start(*f.partition, owner, deleted, nullptr));
+        REQUIRE(f.w.run_until([&] { return owner.running() == 0; }));
+        REQUIRE(deleted.size() == 3);
+        for (const auto& d : deleted) CHECK(d.has_value());
+        CHECK(f.partition->log_start_offset() == log_offset{3});
+
+        bool removed = false;
+        deleted.clear();
+        f.w.run(together::start(*f.partition, owner, deleted, &removed));
+        REQUIRE(f.w.run_until([&] { return owner.running() == 0; }));
+        CHECK(removed);
+        REQUIRE(deleted.size() == 4);
+        CHECK(deleted.back() == std::unexpected{log::errc::closed});
+        CHECK_FALSE(f.commits.offline());
+        f.partition.reset();
+    }
+}

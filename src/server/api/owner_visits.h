@@ -10,9 +10,9 @@
 
 namespace millrace::server {
 
-// The replica to ask, or why there is none.
+// The replica to ask, or why there is none. Shared, because the topic may be deleted while a visit waits for its disk.
 struct owned_replica {
-    partition::replica* replica = nullptr;
+    std::shared_ptr<partition::replica> replica;
     kafka::error_code missing = kafka::error_code::none;
 };
 inline owned_replica find_owned(shard_context& there, const partition_key& key) {
@@ -20,7 +20,7 @@ inline owned_replica find_owned(shard_context& there, const partition_key& key) 
     // Known to the cluster but not here: being opened or being deleted. Clients look at the metadata and ask again.
     if (!hosted) return {nullptr, kafka::error_code::not_leader_or_follower};
     if (!hosted->replica) return {nullptr, kafka::error_code::kafka_storage_error};
-    return {hosted->replica.get(), kafka::error_code::none};
+    return {hosted->replica, kafka::error_code::none};
 }
 
 // `Question` has a `partition_key key`; a plain function, because a lambda would have to outlive the visit.
