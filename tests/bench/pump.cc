@@ -1,5 +1,6 @@
 // What the machine itself costs for a broker's two transfers, without a broker around them: pump MODE FILE BYTES [CHUNK]
-//   receive    a child process sends BYTES in CHUNK writes; this one receives, takes the CRC32C, and writes them to FILE
+//   receive    a child process sends BYTES in CHUNK writes; this one receives, takes the CRC32C, and writes them to FILE,
+//              whose space was reserved before
 //   sendfile   this one sends FILE (made resident first) by sendfile(2) in CHUNK calls; a child receives and discards
 //   asked      the same, but the child asks for each CHUNK and waits for it, as a reader of a log does
 // One JSON line: seconds, and CPU seconds of this side (the broker's part) and of the child (the client's part).
@@ -128,7 +129,10 @@ int main(int count, char** words) {
     auto chunk = count > 4 ? std::strtoull(words[4], nullptr, 10) : 1u << 20;
     int file = open(words[2], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0) fail(words[2]);
-    if (mode != "receive") make_resident(file, bytes, chunk);
+    if (mode != "receive")
+        make_resident(file, bytes, chunk);
+    else if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0)
+        fail("fallocate");
 
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     auto address = loopback();

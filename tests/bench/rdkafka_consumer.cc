@@ -11,7 +11,9 @@
 
 namespace {
 
-constexpr int quiet_ms_max = 20'000;
+// consume_batch waits for a full batch or the end of its time, whichever is first.
+constexpr int poll_ms = 20;
+constexpr int quiet_polls_max = 1000;
 
 double own_cpu_seconds() {
     rusage used{};
@@ -45,10 +47,12 @@ int main(int count, char** words) {
     }
     std::vector<rd_kafka_message_t*> messages(10'000);
     std::uint64_t records = 0, bytes = 0;
+    int quiet_polls = 0;
     while (records < wanted) {
-        auto got = rd_kafka_consume_batch(topic, 0, quiet_ms_max, messages.data(), messages.size());
-        if (got <= 0) {
-            std::fprintf(stderr, "nothing for %d ms after %llu records\n", quiet_ms_max, static_cast<unsigned long long>(records));
+        auto got = rd_kafka_consume_batch(topic, 0, poll_ms, messages.data(), messages.size());
+        quiet_polls = got > 0 ? 0 : quiet_polls + 1;
+        if (got < 0 || quiet_polls > quiet_polls_max) {
+            std::fprintf(stderr, "nothing more after %llu records\n", static_cast<unsigned long long>(records));
             return 1;
         }
         for (ssize_t i = 0; i < got; ++i) {

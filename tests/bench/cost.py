@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Broker CPU seconds per GB: produce (librdkafka, 1 KiB records, 1 MB batches, one partition, acks=1) and hot fetch of the
+same data, Millrace and the reference broker in turn, and the pumps that say what the machine itself costs, in one run.
+
+  cost.py [--quick] [--check] [--pairs N] [--gb X] [--fetch-bytes N] [--json FILE]
+
+  --quick        2 pairs of 0.3 GB, to see that it works
+  --check        fails where a target is missed: produce at most a quarter of the reference, fetch below it in every pair and
+                 at most 1.25 times the sendfile pump that is asked for each piece, as the reader asks
+  MILLRACE_REFERENCE  the reference broker's script (tests/harness/broker.py); without it Millrace stands alone
+  MILLRACE_BENCH      where the programs are (build-release/tests/bench; make them: ninja -C build-release bench_programs)
+
+Broker CPU: user and system time of all its threads (/proc/PID/stat). GB: 10^9 bytes of record values, for the plain reader
+of batches. Each pair has a new topic; what it wrote is flushed to the disk before its hot fetch, outside every measurement.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import process, wire  # noqa: E402
+from harness.broker import TREE, Broker, Reference, clean_environment, has_reference  # noqa: E402
+
+RECORD_BYTES, SECONDS_MAX = 1024, 600
+PRODUCE, PLAIN, LIBRDKAFKA = "produce acks=1", "hot fetch, plain reader", "hot fetch, librdkafka"
+RECEIVE, SENDFILE, ASKED = "pump: receive + CRC32C + pwrite", "pump: sendfile", "pump: sendfile, asked for"
+PRODUCE_RATIO_MAX, FETCH_PUMP_RATIO_MAX = 0.25, 1.25
+
+
+def program(name):
+    path = os.path.join(os.environ.get("MILLRACE_BENCH") or os.path.join(TREE, "build-release/tests/bench"), name)
+    if not os.access(path, os.X_OK):
+        sys.exit(f"no program at {path}; make it: ninja -C build-release bench_programs (librdkafka-dev is needed)")
+    return path
+
+
+def run(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=SECONDS_MAX, env=clean_environment())
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout)
+
+
+def settle():
+    """Nobody pays for what another has left to write."""
+    os.sync()
+    time.sleep(0.5)
+
+
+class Figures:
+    """(case, system) → one dictionary per pair: CPU seconds per GB of broker and client, GB/s."""
+
+    def __init__(self):
+        self.all = {}
+
+    def add(self, case, system, said, cpu):
+        gb = said["bytes"] / 1e9
+        self.all.setdefault((case, system), []).append(
+            {"cpu": cpu / gb, "client": said["client_cpu"] / gb, "rate": gb / said["seconds"]})
+
+    def of(self, case, system, what="cpu"):
+        return [one[what] for one in self.all.get((case, system), [])]
+
+
+def measured(figures, case, broker, *command):
+    settle()
+    before = process.cpu_seconds(broker.pid)
+    said = run(*command)
+    time.sleep(0.05)  # answers that the client did not wait for
+    if figures:
+        figures.add(case, broker.name, said, process.cpu_seconds(broker.pid) - before)
+
+
+def one_broker(figures, broker, topic, records, fetch_bytes):
+    with broker.connect(60) as client:
+        client.make_topic(topic)
+    measured(figures, PRODUCE, broker, program("rdkafka_producer"), broker.bootstrap, topic, records, RECORD_BYTES, 1)
+    measured(figures, PLAIN, broker, program("fetch_reader"), *broker.address, topic, records * RECORD_BYTES, fetch_bytes)
+    measured(figures, LIBRDKAFKA, broker, program("rdkafka_consumer"), broker.bootstrap, topic, records)
+    with broker.connect(60) as client:
+        client.call(wire.DELETE_TOPICS, 3, wire.array([wire.string(topic)]) + (30000).to_bytes(4, "big"))
+
+
+def pumps(figures, home, size, fetch_bytes):
+    for case, mode, chunk in ((RECEIVE, "receive", 1 << 20), (SENDFILE, "sendfile", fetch_bytes), (ASKED, "asked", fetch_bytes)):
+        settle()
+        said = run(program("pump"), mode, os.path.join(home, "pump"), size, chunk)
+        figures.add(case, "pump", said, said["cpu"])
+        os.remove(os.path.join(home, "pump"))
+
+
+def spread(values, digits=3):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def table(figures, systems):
+    print(f"\n{'case':34} {'system':10} {'broker CPU s/GB':24} {'client CPU s/GB':24} GB/s")
+    for case in (PRODUCE, PLAIN, LIBRDKAFKA, RECEIVE, SENDFILE, ASKED):
+        for system in (*systems, "pump"):
+            if figures.of(case, system):
+                columns = [spread(figures.of(case, system, "cpu")), spread(figures.of(case, system, "client"))]
+                print(f"{case:34} {system:10} {columns[0]:24} {columns[1]:24} {spread(figures.of(case, system, 'rate'), 2)}")
+
+
+def ratios(figures):
+    """[(title, ratio of each pair, limit, whether every pair or the median must keep it)]"""
+    over = lambda case, system, base_case, base: [a / b for a, b in zip(figures.of(case, system), figures.of(base_case, base))]
+    found = []
+    if figures.of(PRODUCE, "reference"):
+        found += [("produce, Millrace / reference", over(PRODUCE, "millrace", PRODUCE, "reference"), PRODUCE_RATIO_MAX, False),
+                  ("plain fetch, Millrace / reference", over(PLAIN, "millrace", PLAIN, "reference"), 1.0, True),
+                  ("librdkafka fetch, Millrace / reference", over(LIBRDKAFKA, "millrace", LIBRDKAFKA, "reference"), 1.0, True)]
+    return found + [("produce, Millrace / receive pump", over(PRODUCE, "millrace", RECEIVE, "pump"), None, False),
+                    ("plain fetch, Millrace / sendfile pump", over(PLAIN, "millrace", SENDFILE, "pump"), None, False),
+                    ("plain fetch, Millrace / pump asked for", over(PLAIN, "millrace", ASKED, "pump"), FETCH_PUMP_RATIO_MAX, False)]
+
+
+def judge(figures, asserted):
+    failed = 0
+    print(f"\n{'ratio of broker CPU, pair by pair':44} median (range)")
+    for title, values, limit, every in ratios(figures):
+        kept = limit is None or (max(values) if every else statistics.median(values)) <= limit
+        failed += not kept
+        aim = "" if limit is None else f"   {'met' if kept else 'MISSED'}: {'every pair' if every else 'median'} ≤ {limit}"
+        print(f"{title:44} {spread(values)}{aim}")
+    return 1 if failed and asserted else 0
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--quick", action="store_true")
+    options.add_argument("--check", action="store_true")
+    options.add_argument("--pairs", type=int, default=5)
+    options.add_argument("--gb", type=float, default=1.5)
+    options.add_argument("--fetch-bytes", type=int, default=1 << 20)
+    options.add_argument("--json")
+    asked = options.parse_args()
+    pairs, gb = (2, 0.3) if asked.quick else (asked.pairs, asked.gb)
+    records = int(gb * 1e9 / RECORD_BYTES)
+    figures, brokers = Figures(), [Broker()]
+    if has_reference():
+        brokers.append(Reference())
+    else:
+        print("skip the reference broker: MILLRACE_REFERENCE is not set")
+    with tempfile.TemporaryDirectory(prefix="millrace-cost-") as home:
+        try:
+            for broker in brokers:
+                broker.start()
+                one_broker(None, broker, "warm-up", records, asked.fetch_bytes)  # the reference's compiler needs it
+            for pair in range(pairs):
+                for broker in brokers:
+                    one_broker(figures, broker, f"pair-{pair}", records, asked.fetch_bytes)
+                pumps(figures, home, records * RECORD_BYTES, asked.fetch_bytes)
+                print(f"pair {pair}: " + "; ".join(f"{case}, {system}: {values[-1]['cpu']:.3f} s/GB"
+                                                   for (case, system), values in figures.all.items()), flush=True)
+        finally:
+            for broker in brokers:
+                broker.close()
+    table(figures, [broker.name for broker in brokers])
+    if asked.json:
+        with open(asked.json, "w") as file:
+            json.dump([{"case": case, "system": system, "pairs": values} for (case, system), values in figures.all.items()], file, indent=1)
+    sys.exit(judge(figures, asked.check))
+
+
+if __name__ == "__main__":
+    main()
