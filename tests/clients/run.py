@@ -125,7 +125,7 @@ def main():
     print(f"clients installed in {time.monotonic() - began:.1f}s", flush=True)
     passed, under_test, broken = 0, None, None
     try:
-        under_test = broker.Broker(work, os.path.dirname(os.path.dirname(HERE)))
+        under_test = broker.Broker(work)
     except RuntimeError as e:
         broken = str(e)
     c = under_test and scenarios.Context(manifest, under_test, installed, work, f"suite{int(time.time()):x}")

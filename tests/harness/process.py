@@ -33,6 +33,12 @@ def threads(pid):
     return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
 
 
+def is_sanitized(pid):
+    """Built with AddressSanitizer, which keeps freed memory: resident memory then says nothing."""
+    with open(f"/proc/{pid}/maps") as maps:
+        return any("libasan" in line for line in maps)
+
+
 def reset_on_close(connection):
     """The socket's close then sends RST, so that hundreds of test connections leave no TIME_WAIT behind."""
     import socket
