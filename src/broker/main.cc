@@ -13,6 +13,7 @@
 #include "io/transport.h"
 #include "io/world.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -95,7 +96,7 @@ struct process {
             exit_code = fail(exit_unavailable, up.error().line);
             stopping = true;
         } else {
-            runtime::report(severity::notice, node.summary());
+            for (const auto& line : node.summary()) runtime::report(severity::notice, line);
         }
         if (stopping) scope.spawn(end());
     }
@@ -132,7 +133,8 @@ int main(int argc, char** argv) {
     }
     const auto& options = parsed->options;
     for (const auto& warning : parsed->warnings) runtime::report(severity::warning, warning);
-    raise_descriptor_limit();
+    auto descriptors = raise_descriptor_limit();
+    if (options.open_files_max > 0) descriptors = std::min(descriptors, static_cast<std::size_t>(options.open_files_max));
     ::umask(0027);
     ::signal(SIGPIPE, SIG_IGN);
     io::block_signals(signals);
@@ -154,7 +156,7 @@ int main(int argc, char** argv) {
     if (!world) return fail(exit_ring_refused, world.error().message);
 
     broker::shard_threads threads{**world, options.shard_pin};
-    broker::node node{options, threads.group()};
+    broker::node node{options, threads.group(), descriptors};
     process all{node, threads};
     threads.run([&all] { all.begin(); });
     return all.exit_code;

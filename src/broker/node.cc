@@ -3,6 +3,8 @@
 #include "runtime/report.h"
 #include "runtime/run_on.h"
 
+#include <algorithm>
+
 namespace millrace::broker {
 
 using runtime::task;
@@ -17,9 +19,10 @@ struct listen_outcome {
     std::string address;
 };
 
-task<listen_outcome> listen_here(server::front& front) {
+task<listen_outcome> open_doors(shard_host& host) {
     listen_outcome out;
-    auto listening = front.listen(out.address);
+    host.start_housekeeping();
+    auto listening = host.front().listen(out.address);
     if (!listening) out.failed = listening.error();
     co_return out;
 }
@@ -39,7 +42,8 @@ std::string listen_line(const listen_outcome& o) {
 
 } // namespace
 
-node::node(const config::broker_options& options, runtime::shard_group& shards) : options_{options}, shards_{shards} {}
+node::node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit)
+    : options_{options}, shards_{shards}, descriptors_{plan_descriptors(descriptor_limit, shards.size())} {}
 
 node::~node() = default;
 
@@ -52,6 +56,7 @@ task<started> node::start() {
     with.node_id = broker_id{options_.node_id};
     with.cluster_id = options_.cluster_id;
     with.broker_values = options_.topic_defaults;
+    with.limits.partitions_max = std::min(with.limits.partitions_max, descriptors_.partitions_max);
     auto opened = co_await cluster::store::open(disk, *home.world().random, std::move(with));
     if (!opened) co_return trouble(opened.error().message);
     store_ = std::move(*opened);
@@ -66,10 +71,11 @@ task<started> node::start() {
         co_return trouble("cannot read the log directories (" + std::string{log::name_of(found.error())} +
                           "): check that each of log.dirs exists, is writable and its disk is healthy");
 
-    changes_ = std::make_unique<topic_changes>(*store_, *directories_, hosts_);
+    changes_ = std::make_unique<topic_changes>(*store_, *directories_, hosts_, connections_, descriptors_);
     for (std::size_t i = 0; i < shards_.size(); ++i) {
         auto& on = shards_.at(shard_id{static_cast<std::uint32_t>(i)});
-        hosts_.push_back(std::make_unique<shard_host>(on, options_, *changes_, connections_, *directories_));
+        hosts_.push_back(std::make_unique<shard_host>(on, options_, *changes_, connections_, *directories_,
+                                                      descriptors_.closed_segments_per_shard));
         contexts_.push_back(&hosts_.back()->context());
     }
     for (auto& host : hosts_) {
@@ -80,7 +86,7 @@ task<started> node::start() {
 
     serving_ = true;
     for (auto& host : hosts_) {
-        auto work = listen_here(host->front());
+        auto work = open_doors(*host);
         auto listening = co_await runtime::run_on(host->shard().id(), host->context().visits, std::move(work));
         if (listening.failed) co_return trouble(listen_line(listening));
     }
@@ -118,14 +124,30 @@ task<void> node::stop() {
     }
 }
 
-std::string node::summary() const {
+std::vector<std::string> node::summary() const {
+    std::vector<std::string> out;
+    switch (options_.durability) {
+    case config::durability::acks:
+        out.push_back("durability: acks=all is answered after a flush to the device and survives a power cut; acks=1 is in "
+                      "the page cache and survives the end of this process (millrace.durability=acks)");
+        break;
+    case config::durability::flush:
+        out.push_back("durability: nothing is answered or shown to readers before it is flushed (millrace.durability=flush)");
+        break;
+    case config::durability::cache:
+        out.push_back("durability: nothing waits for a flush; a power cut can take what was acknowledged "
+                      "(millrace.durability=cache)");
+        break;
+    }
+    out.push_back(descriptors_.line());
     std::string where;
     for (const auto& a : addresses_) where += (where.empty() ? "" : ", ") + a.host + ":" + std::to_string(a.port);
     auto image = store_->current();
-    return "ready on " + where + ": node " + std::to_string(options_.node_id) + " of cluster " + image->cluster_id + ", " +
-           std::to_string(hosts_.size()) + (hosts_.size() == 1 ? " shard, " : " shards, ") +
-           std::to_string(image->topics().size()) + " topics with " + std::to_string(image->partition_total()) +
-           " partitions, epoch " + std::to_string(epoch_.value);
+    out.push_back("ready on " + where + ": node " + std::to_string(options_.node_id) + " of cluster " + image->cluster_id +
+                  ", " + std::to_string(hosts_.size()) + (hosts_.size() == 1 ? " shard, " : " shards, ") +
+                  std::to_string(image->topics().size()) + " topics with " + std::to_string(image->partition_total()) +
+                  " partitions, epoch " + std::to_string(epoch_.value));
+    return out;
 }
 
 } // namespace millrace::broker

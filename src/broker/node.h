@@ -4,6 +4,7 @@
 // log is closed and the mark of a clean stop is on disk.
 #pragma once
 
+#include "broker/descriptor_plan.h"
 #include "broker/log_directories.h"
 #include "broker/shard_host.h"
 #include "broker/topic_changes.h"
@@ -24,7 +25,8 @@ struct start_trouble {
 
 class node {
   public:
-    node(const config::broker_options& options, runtime::shard_group& shards);
+    // `descriptor_limit`: of the process.
+    node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit);
     ~node();
 
     runtime::task<std::expected<void, start_trouble>> start();
@@ -33,7 +35,7 @@ class node {
 
     // After a successful start: where it listens, and what it serves.
     std::vector<runtime::endpoint> addresses() const { return addresses_; }
-    std::string summary() const;
+    std::vector<std::string> summary() const; // the last line says that it is ready
     std::vector<std::unique_ptr<shard_host>>& hosts() { return hosts_; }
 
   private:
@@ -45,6 +47,7 @@ class node {
     std::unique_ptr<topic_changes> changes_;
     std::vector<server::shard_context*> contexts_;
     server::connection_count connections_;
+    descriptor_plan descriptors_;
     std::vector<runtime::endpoint> addresses_;
     leader_epoch epoch_ = no_epoch;
     bool serving_ = false;

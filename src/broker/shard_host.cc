@@ -11,8 +11,8 @@ namespace millrace::broker {
 using runtime::task;
 
 shard_host::shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
-                       server::connection_count& total, log_directories& directories)
-    : shard_{on}, directories_{directories}, context_{on.id(), options, changes}, front_{context_, total} {
+                       server::connection_count& total, log_directories& directories, std::size_t closed_segments_max)
+    : shard_{on}, directories_{directories}, descriptors_{closed_segments_max}, context_{on.id(), options, changes}, front_{context_, total} {
     for (std::size_t i = 0; i < directories.size(); ++i) {
         auto env = std::make_unique<log::environment>();
         env->world = on.world();
@@ -95,7 +95,14 @@ task<bool> shard_host::adopt(cluster::image_ptr next) {
     co_return true;
 }
 
+void shard_host::keep_house() {
+    for (auto& [key, hosted] : context_.partitions.all())
+        if (hosted.replica) hosted.replica->expire_producers(shard_.wall(), context_.options.producer_id_expiration_ms);
+    start_housekeeping();
+}
+
 task<bool> shard_host::close_front() {
+    runtime::shard::cancel(housekeeping_);
     co_await front_.close();
     co_return true;
 }

@@ -7,6 +7,7 @@
 #include "broker/log_directories.h"
 #include "log/environment.h"
 #include "runtime/latch.h"
+#include "runtime/timer.h"
 #include "server/front.h"
 #include "server/shard_context.h"
 
@@ -31,9 +32,11 @@ class shard_host {
   public:
     // Partitions opened at a time: each waits for a few thread hops of the disk.
     static constexpr std::size_t opens_in_flight_max = 16;
+    // How often idempotent producers are looked through (Kafka: producer.id.expiration.check.interval.ms).
+    static constexpr auto producer_check_period = runtime::seconds{600};
 
     shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
-               server::connection_count& total, log_directories& directories);
+               server::connection_count& total, log_directories& directories, std::size_t closed_segments_max);
 
     // Opens what this shard owns of `wanted`. Those that fail stand in the table without a replica.
     runtime::task<bool> open_partitions(std::vector<placement> wanted);
@@ -44,12 +47,21 @@ class shard_host {
     runtime::task<bool> close_front();
     runtime::task<closed_partitions> close_partitions();
 
+    // From the first turn with partitions on.
+    void start_housekeeping() { shard_.arm_after(housekeeping_, producer_check_period); }
+
     server::shard_context& context() { return context_; }
     server::front& front() { return front_; }
     runtime::shard& shard() { return shard_; }
     runtime::scope& stopping() { return stopping_; } // for the tasks that stop the others
 
   private:
+    struct housekeeping_timer : runtime::timer {
+        shard_host& owner;
+        explicit housekeeping_timer(shard_host& h) : timer{&on_fired}, owner{h} {}
+        static void on_fired(runtime::timer& t) noexcept { static_cast<housekeeping_timer&>(t).owner.keep_house(); }
+    };
+    void keep_house();
     runtime::task<void> open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done);
     runtime::task<void> open_one(const placement& p);
 
@@ -60,6 +72,7 @@ class shard_host {
     server::shard_context context_;
     server::front front_;
     runtime::scope stopping_;
+    housekeeping_timer housekeeping_{*this};
 };
 
 } // namespace millrace::broker

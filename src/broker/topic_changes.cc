@@ -3,6 +3,8 @@
 #include "runtime/latch.h"
 #include "runtime/run_on.h"
 
+#include <algorithm>
+
 namespace millrace::broker {
 
 using cluster::outcome;
@@ -138,6 +140,10 @@ task<bool> topic_changes::distribute() {
     runtime::latch adopted{hosts_.size()};
     for (auto& host : hosts_) scope_.spawn(adopt_on(*host, image, adopted));
     co_await adopted;
+    // What partitions take of the descriptors, connections cannot have.
+    auto room = descriptors_.connections_beside(image->partition_total());
+    auto allowed = hosts_.front()->context().options.max_connections;
+    connections_.max.store(std::min<std::int64_t>(allowed, room), std::memory_order_relaxed);
     co_return true;
 }
 

@@ -3,6 +3,7 @@
 // Invariant: one change at a time from the store's flush until the last shard answers from the new image.
 #pragma once
 
+#include "broker/descriptor_plan.h"
 #include "broker/log_directories.h"
 #include "broker/shard_host.h"
 #include "cluster/store.h"
@@ -21,8 +22,9 @@ class topic_changes final : public server::metadata_changes {
     static constexpr std::size_t changes_waiting_max = 10'000;
 
     topic_changes(cluster::store& store, log_directories& directories,
-                  std::vector<std::unique_ptr<shard_host>>& hosts)
-        : store_{store}, directories_{directories}, hosts_{hosts} {}
+                  std::vector<std::unique_ptr<shard_host>>& hosts, server::connection_count& connections,
+                  const descriptor_plan& descriptors)
+        : store_{store}, directories_{directories}, hosts_{hosts}, connections_{connections}, descriptors_{descriptors} {}
 
     runtime::task<cluster::outcome<cluster::topic_ptr>> create_topic(cluster::create_topic_request request) override;
     runtime::task<cluster::outcome<cluster::topic_ptr>> delete_topic(topic_id id) override;
@@ -47,6 +49,8 @@ class topic_changes final : public server::metadata_changes {
     cluster::store& store_;
     log_directories& directories_;
     std::vector<std::unique_ptr<shard_host>>& hosts_;
+    server::connection_count& connections_;
+    const descriptor_plan& descriptors_;
     runtime::scope scope_;
     bool busy_ = false;
     std::deque<std::coroutine_handle<>> waiting_;

@@ -49,14 +49,15 @@ runtime::endpoint front::advertised(const entrance& at, const runtime::stream& s
 void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
     here_.stats.connections_accepted.add(1);
     auto& of_host = by_host_[s->peer().host];
-    if (total_.open.load(std::memory_order_relaxed) >= here_.options.max_connections ||
+    if (total_.open.load(std::memory_order_relaxed) >= total_.max.load(std::memory_order_relaxed) ||
         of_host >= here_.options.max_connections_per_ip || scope_.closed()) {
         here_.stats.connections_refused.add(1);
         if (of_host == 0) by_host_.erase(s->peer().host);
         if (limit_.allow(runtime::shard::current().now()))
             runtime::report(runtime::severity::warning,
                             "refused a connection of " + s->peer().host +
-                                ": max.connections or max.connections.per.ip is reached; raise it, or close idle clients");
+                                ": max.connections, max.connections.per.ip or the descriptors are used up; raise the limit, or "
+                                "close idle clients");
         s->close();
         return;
     }

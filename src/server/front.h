@@ -23,6 +23,7 @@ class connection;
 // Counted over all shards of a node.
 struct connection_count {
     std::atomic<std::int64_t> open{0};
+    std::atomic<std::int64_t> max{0}; // what descriptors and max.connections leave room for
 };
 
 class front final {
