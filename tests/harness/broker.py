@@ -85,9 +85,10 @@ class Broker:
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(self.environment))
 
     def start(self):
+        before = self.said().count(" ready ") if os.path.exists(self.stderr_path) else 0
         self.launch()
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.address):
+        while self.said().count(" ready ") == before or not answers(self.address):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"{' '.join(self.command())} does not serve; it said:\n{self.said()}")

@@ -69,10 +69,13 @@ def main():
     broker = filled()
 
     def again(stop):
-        figures = []
+        figures, stops = [], []
         for _ in range(ROUNDS):
             figures.append(first_produce_ms(broker, "many"))
+            began = time.monotonic()
             stop()
+            stops.append((time.monotonic() - began) * 1000)
+        print(f"     the end took {statistics.median(stops):.1f} ms, {min(stops):.1f} to {max(stops):.1f}")
         return figures
 
     def rounds(how, stop):
