@@ -156,7 +156,7 @@ int main(int argc, char** argv) {
     if (!world) return fail(exit_ring_refused, world.error().message);
 
     broker::shard_threads threads{**world, options.shard_pin};
-    broker::node node{options, threads.group(), descriptors};
+    broker::node node{options, threads.group(), descriptors, &parsed->values};
     process all{node, threads};
     threads.run([&all] { all.begin(); });
     return all.exit_code;

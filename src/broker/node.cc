@@ -42,8 +42,10 @@ std::string listen_line(const listen_outcome& o) {
 
 } // namespace
 
-node::node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit)
-    : options_{options}, shards_{shards}, descriptors_{plan_descriptors(descriptor_limit, shards.size())} {}
+node::node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit,
+           const std::map<std::string, config::origin_value>* option_values)
+    : options_{options}, shards_{shards}, option_values_{option_values},
+      descriptors_{plan_descriptors(descriptor_limit, shards.size())} {}
 
 node::~node() = default;
 
@@ -81,6 +83,7 @@ task<started> node::start() {
     for (auto& host : hosts_) {
         host->context().shards = contexts_;
         host->context().epoch = epoch_;
+        host->context().option_values = option_values_;
     }
     co_await changes_->distribute();
 

@@ -9,7 +9,7 @@
 #include "broker/shard_host.h"
 #include "broker/topic_changes.h"
 #include "cluster/store.h"
-#include "config/broker_options.h"
+#include "config/parse.h"
 
 #include <expected>
 #include <memory>
@@ -25,8 +25,10 @@ struct start_trouble {
 
 class node {
   public:
-    // `descriptor_limit`: of the process.
-    node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit);
+    // `descriptor_limit`: of the process. `option_values`: every option with its origin, for DescribeConfigs; null: the
+    // built-in ones are shown.
+    node(const config::broker_options& options, runtime::shard_group& shards, std::size_t descriptor_limit,
+         const std::map<std::string, config::origin_value>* option_values = nullptr);
     ~node();
 
     runtime::task<std::expected<void, start_trouble>> start();
@@ -41,6 +43,7 @@ class node {
   private:
     const config::broker_options& options_;
     runtime::shard_group& shards_;
+    const std::map<std::string, config::origin_value>* option_values_;
     std::unique_ptr<cluster::store> store_;
     std::unique_ptr<log_directories> directories_;
     std::vector<std::unique_ptr<shard_host>> hosts_;

@@ -152,6 +152,8 @@ void shard::turn() {
     auto committed = world_.clock->now();
     idle = run_ready() && idle;
     idle = run_phase(phase::send) && idle;
+    // What was sent at once frees its connection, whose next receive then goes out with this turn's enter.
+    idle = run_ready() && idle;
     idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
     auto sent = world_.clock->now();
     if (sent - turn_began_ >= limits_.stall_threshold) {
