@@ -143,6 +143,7 @@ def main():
     asked = options.parse_args()
     pairs, gb = (2, 0.3) if asked.quick else (asked.pairs, asked.gb)
     records = int(gb * 1e9 / RECORD_BYTES)
+    print(f"{pairs} pairs of {gb} GB; load average {os.getloadavg()[0]:.1f} before the start (a busy machine makes these figures worthless)")
     figures, brokers = Figures(), [Broker()]
     if has_reference():
         brokers.append(Reference())

@@ -17,7 +17,7 @@ from harness import process, wire  # noqa: E402
 from harness.batches import batch  # noqa: E402
 from harness.broker import chosen  # noqa: E402
 from harness.checks import Checks  # noqa: E402
-from harness.client import PRODUCE_VERSION, produce_body  # noqa: E402
+from harness.client import PRODUCE_VERSION  # noqa: E402
 
 ANNOUNCED = 100 << 20
 FLOOD = 300
