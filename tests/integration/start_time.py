@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Milliseconds from exec to the first acknowledged produce, median of 10: on an empty directory, and on one with 100
+"""Milliseconds from exec to the first acknowledged produce, median of 10 rounds: on an empty directory, and on one with 100
 partitions that hold records.
 
-  start_time.py [--check]     --check fails above the limit; without it the figures are only printed
+  start_time.py [--check] [--rounds N]     --check fails above the limit; without it the figures are only printed
 """
+import argparse
 import os
 import statistics
 import sys
@@ -16,7 +17,7 @@ from harness.broker import Broker  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 from harness.client import Client  # noqa: E402
 
-ROUNDS, MS_MAX, PARTITIONS = 10, 100, 100
+MS_MAX, PARTITIONS = 100, 100
 
 
 def first_produce_ms(broker, topic):
@@ -64,13 +65,17 @@ def report(checks, what, figures, asserted):
 
 
 def main():
-    checks, asserted = Checks(), "--check" in sys.argv[1:]
-    report(checks, "empty directory, topic creation included", [on_empty() for _ in range(ROUNDS)], asserted)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--check", action="store_true")
+    options.add_argument("--rounds", type=int, default=10)
+    asked = options.parse_args()
+    checks, asserted = Checks(), asked.check
+    report(checks, "empty directory, topic creation included", [on_empty() for _ in range(asked.rounds)], asserted)
     broker = filled()
 
     def again(stop):
         figures, stops = [], []
-        for _ in range(ROUNDS):
+        for _ in range(asked.rounds):
             figures.append(first_produce_ms(broker, "many"))
             began = time.monotonic()
             stop()
