@@ -17,7 +17,9 @@ def run_suite(build):
     log = os.path.join(ROOT, build, "meson-logs", "testlog.json")
     if os.path.exists(log):
         os.remove(log)
-    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", "--num-processes", "2"], cwd=ROOT)
+    # Tests that take long do so with sanitizers, or on a machine that does other things too.
+    subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", "--num-processes", "2",
+                    "--timeout-multiplier", "4"], cwd=ROOT)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     if not os.path.exists(log):
         return {"passed": 0, "failed": 1, "skipped": 0}
