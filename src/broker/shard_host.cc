@@ -83,14 +83,20 @@ task<bool> shard_host::adopt(cluster::image_ptr next) {
         if (hosted.replica && old && old->config != topic->config)
             hosted.replica->set_config(replica_config_of(*topic->config));
     }
+    // All leave the table before the first one's files go, so that none is written to or waited on meanwhile.
+    std::vector<server::hosted_partition> leaving;
     for (const auto& key : gone) {
-        auto hosted = context_.partitions.take(key);
-        if (!hosted.replica) continue;
-        auto removed = co_await hosted.replica->remove();
+        leaving.push_back(context_.partitions.take(key));
+        if (leaving.back().replica) leaving.back().replica->wake_waiters();
+    }
+    for (std::size_t i = 0; i < leaving.size(); ++i) {
+        if (!leaving[i].replica) continue;
+        auto removed = co_await leaving[i].replica->remove();
         if (!removed)
-            runtime::report(runtime::severity::error, "cannot remove the files of " + hosted.topic + "-" +
-                                                          std::to_string(key.partition.value) +
+            runtime::report(runtime::severity::error, "cannot remove the files of " + leaving[i].topic + "-" +
+                                                          std::to_string(gone[i].partition.value) +
                                                           "; they are removed at the next start");
+        leaving[i] = {};
     }
     co_return true;
 }

@@ -117,6 +117,8 @@ runtime::task<result<void>> partition_log::remove() {
     runtime::shard::cancel(flush_timer_);
     runtime::shard::cancel(removal_timer_);
     co_await settle();
+    // Whoever waits for a flush wrote before the removal: it is answered, and the files are not pulled from under a commit.
+    if (!failed_ && flushed_ < written_) (void)co_await flush_to(written_);
     auto trimmed = co_await trim(active());
     (void)trimmed; // the file goes anyway; this waited for the reservation in flight
     co_await scope_.drain();

@@ -227,6 +227,10 @@ void replica::advance() {
     if (!unflushed_.empty()) visible = std::min(visible, unflushed_.front().base_offset);
     if (visible <= high_watermark_) return;
     high_watermark_ = visible;
+    wake_waiters();
+}
+
+void replica::wake_waiters() {
     intrusive_list<watermark_waiter, watermark_tag> woken;
     woken.splice_back(waiters_);
     while (auto* w = woken.pop_front()) w->woken(*w);

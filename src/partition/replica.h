@@ -66,6 +66,8 @@ class replica {
 
     void wait(watermark_waiter& w) { waiters_.push_back(w); }
     static void cancel(watermark_waiter& w) noexcept { static_cast<hook_of<watermark_tag>&>(w).unlink(); }
+    // They look again, and find a partition that is on its way out no longer hosted.
+    void wake_waiters();
 
     void set_config(const replica_config& config);
     void expire_producers(timestamp_ms now, std::int64_t expiration_ms) { producers_.expire(now, expiration_ms); }

@@ -206,7 +206,7 @@ std::int32_t connection::fresh_session_id() {
     // Unique among this shard's sessions; the shard's number keeps those of different shards apart.
     auto shards = static_cast<std::uint32_t>(here_.shards.size());
     auto number = static_cast<std::uint32_t>(front_.next_session_id()) * shards + here_.id.value;
-    return static_cast<std::int32_t>(number & 0x7fffffff) | 1;
+    return static_cast<std::int32_t>(number % 0x7fffffff) + 1; // zero is no session
 }
 
 void connection::expect(reply& r) {
