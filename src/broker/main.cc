@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace millrace;
@@ -31,6 +32,8 @@ namespace {
 constexpr int exit_unavailable = 69;
 constexpr int exit_ring_refused = 71;
 constexpr int exit_cannot_create = 73;
+constexpr int port_checks_max = 50;
+constexpr auto port_check_pause = std::chrono::milliseconds{10};
 constexpr int signals[] = {SIGTERM, SIGINT, SIGUSR1};
 
 int fail(int code, const std::string& line) {
@@ -62,11 +65,16 @@ std::expected<std::vector<io::directory_lock>, std::string> take_directories(con
     return locks;
 }
 
-// SO_REUSEPORT would let a second broker listen beside the first without a word.
+// SO_REUSEPORT would let a second broker listen beside the first without a word. Asked for a moment: the rings of a broker
+// that was killed are taken apart by the kernel after its process has gone, and hold its sockets until then.
 std::expected<void, std::string> check_ports(const config::broker_options& options) {
     for (const auto& at : options.listeners) {
         if (at.port == 0) continue;
         auto taken = io::address_in_use({at.host, at.port});
+        for (int i = 0; i < port_checks_max && taken && *taken; ++i) {
+            std::this_thread::sleep_for(port_check_pause);
+            taken = io::address_in_use({at.host, at.port});
+        }
         if (taken && *taken)
             return std::unexpected{"cannot listen on " + at.host + ":" + std::to_string(at.port) +
                                    ": another process uses the port; stop it, or set listeners to a free port"};

@@ -1,6 +1,7 @@
 // Keeps a second broker out of a data directory.
 // Owner: the broker, from before it reads the directory until it has ended.
-// Invariant: the lock is the kernel's (flock(2)) and goes with the process, so a crash leaves nothing to clean up.
+// Invariant: the lock is the kernel's (flock(2), on the directory itself) and goes with the process: a crash leaves nothing
+// to clean up, and a directory that turns out not to be ours is left as it was.
 #pragma once
 
 #include <expected>

@@ -67,9 +67,8 @@ task<connection::next> connection::next_frame(frame& out) {
         if (assembler_.now() == state::complete) {
             out = assembler_.take_frame();
             if (!reserved_bytes_) {
-                // Small frames are charged when they are whole: until then each holds less than an exact receive.
                 auto room = here_.request_bytes.take(out.size);
-                if (here_.request_bytes.contended()) {
+                if (here_.request_bytes.contended(out.size)) {
                     here_.stats.requests_waited.add(1);
                     set_aside_rest();
                 }
@@ -80,7 +79,8 @@ task<connection::next> connection::next_frame(frame& out) {
         }
         stream_->release(receive_);
         if (assembler_.now() == state::exact) {
-            if (!reserved_bytes_) {
+            // Charged whole, once the client has shown that it means it.
+            if (!reserved_bytes_ && assembler_.arrived_bytes() >= byte_budget::small_bytes_max) {
                 auto bytes = static_cast<std::size_t>(assembler_.announced_bytes());
                 auto room = here_.request_bytes.take(bytes);
                 co_await room;
@@ -114,7 +114,7 @@ void connection::set_aside_rest() {
 }
 
 void connection::stalled() {
-    if (!here_.request_bytes.contended()) {
+    if (!reserved_bytes_ || !here_.request_bytes.contended(reserved_bytes_)) {
         runtime::shard::current().arm_after(stall_timer_, frame_stall_max);
         return;
     }

@@ -2,7 +2,8 @@
 // Owner: the front of its shard; ends when `serve` has ended.
 // Invariant: produce requests overlap with produce requests, up to `produces_in_flight_max`; any other request runs alone,
 // because clients rely on the order in which one connection's requests take effect. Bytes of requests are within the
-// shard's byte budget from before they are received in earnest until their answer is sent.
+// shard's byte budget until their answer is sent: a small request from when it is whole, a large one from when
+// `byte_budget::small_bytes_max` of it have come; what a connection holds before that it has really sent.
 #pragma once
 
 #include "base/intrusive_list.h"

@@ -52,6 +52,7 @@ class frame_assembler {
     // What the peer announced; meaningful in `refused` for the log line.
     std::int64_t announced_bytes() const { return announced_; }
     std::size_t held_bytes() const { return capacity_; }
+    std::size_t arrived_bytes() const { return filled_; } // of the current frame
     std::uint64_t copied_bytes() const { return copied_; }
 
   private:

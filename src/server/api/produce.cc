@@ -11,8 +11,10 @@ namespace {
 
 constexpr std::int16_t version_by_id = 13;
 
+// Looked at before the batch is checked: only the attributes' place is taken for granted.
 bool transactional(bytes_view batch) {
-    return batch.size() >= records::header_size && records::batch_view{batch}.is_transactional();
+    return batch.size() >= records::header_size &&
+           (load_be<std::int16_t>(batch.data() + records::at::attributes) & records::transactional_bit);
 }
 
 } // namespace
