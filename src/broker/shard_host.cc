@@ -26,7 +26,7 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
 
 task<bool> shard_host::open_partitions(std::vector<placement> wanted) {
     std::size_t next = 0;
-    const std::size_t workers = std::min(wanted.size(), opens_in_flight_max);
+    const std::size_t workers = std::min(wanted.size(), disk_work_in_flight_max);
     runtime::latch done{workers};
     for (std::size_t i = 0; i < workers; ++i) context_.visits.spawn(open_some(wanted, next, done));
     co_await done;
@@ -116,7 +116,22 @@ task<bool> shard_host::close_front() {
 task<closed_partitions> shard_host::close_partitions() {
     co_await context_.visits.drain();
     closed_partitions out;
-    for (auto& [key, hosted] : context_.partitions.all()) {
+    std::vector<std::pair<server::partition_key, server::hosted_partition*>> all;
+    for (auto& [key, hosted] : context_.partitions.all()) all.emplace_back(key, &hosted);
+    std::size_t next = 0;
+    const std::size_t workers = std::min(all.size(), disk_work_in_flight_max);
+    runtime::latch done{workers};
+    for (std::size_t i = 0; i < workers; ++i) stopping_.spawn(close_some(all, next, out, done));
+    co_await done;
+    context_.partitions.all().clear();
+    co_return out;
+}
+
+task<void> shard_host::close_some(std::vector<std::pair<server::partition_key, server::hosted_partition*>>& all,
+                                  std::size_t& next, closed_partitions& out, runtime::latch& done) {
+    while (next < all.size()) {
+        auto& [key, at] = all[next++];
+        auto& hosted = *at;
         auto closed = log::result<void>{log::storage_failed()};
         if (hosted.replica) closed = co_await hosted.replica->close();
         if (!closed) { // recovered at the next start
@@ -124,10 +139,9 @@ task<closed_partitions> shard_host::close_partitions() {
             continue;
         }
         out.closed.push_back({hosted.directory, {hosted.topic, key.partition}, hosted.replica->log_end_offset(),
-                       hosted.replica->log_start_offset()});
+                              hosted.replica->log_start_offset()});
     }
-    context_.partitions.all().clear();
-    co_return out;
+    done.count_down();
 }
 
 } // namespace millrace::broker

@@ -30,8 +30,9 @@ struct closed_partitions {
 
 class shard_host {
   public:
-    // Partitions opened at a time: each waits for a few thread hops of the disk.
-    static constexpr std::size_t opens_in_flight_max = 16;
+    // Partitions opened or closed at a time: each waits for a few thread hops of the disk, and flushes made together cost
+    // the device less.
+    static constexpr std::size_t disk_work_in_flight_max = 16;
     // How often idempotent producers are looked through (Kafka: producer.id.expiration.check.interval.ms).
     static constexpr auto producer_check_period = runtime::seconds{600};
 
@@ -64,6 +65,8 @@ class shard_host {
     void keep_house();
     runtime::task<void> open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done);
     runtime::task<void> open_one(const placement& p);
+    runtime::task<void> close_some(std::vector<std::pair<server::partition_key, server::hosted_partition*>>& all,
+                                   std::size_t& next, closed_partitions& out, runtime::latch& done);
 
     runtime::shard& shard_;
     log_directories& directories_;
