@@ -1,6 +1,8 @@
 #include "broker/log_directories.h"
 
+#include "runtime/random.h"
 #include "runtime/report.h"
+#include "runtime/shard.h"
 
 #include <algorithm>
 
@@ -37,6 +39,29 @@ task<log::result<void>> delete_tree(runtime::disk& disk, std::string path) {
     co_return log::result<void>{};
 }
 
+// With a name of its own, because an earlier one may still stand there.
+task<log::result<void>> set_aside(runtime::disk& disk, std::string path) {
+    std::string aside = path + "." + runtime::shard::current().world().random->next_uuid().to_string() + "-stray";
+    auto renamed = co_await disk.rename(std::move(path), aside);
+    if (!renamed) co_return log::storage_failed();
+    runtime::report(runtime::severity::warning, "set aside " + aside +
+                                                    ": it belongs to no topic of this broker; delete it if nobody misses it");
+    co_return log::result<void>{};
+}
+
+task<bool> holds_topic(runtime::disk& disk, std::string directory, topic_id id) {
+    constexpr std::size_t metadata_bytes_max = 1 << 20;
+    auto stored = co_await runtime::read_whole(disk, directory + "/partition.metadata", metadata_bytes_max);
+    co_return stored && as_text(*stored).find(id.to_string()) != std::string_view::npos;
+}
+
+std::string parent_of(const std::string& path) {
+    auto end = path.find_last_not_of('/');
+    auto slash = end == path.npos ? path.npos : path.rfind('/', end);
+    if (slash == path.npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 bool ends_with(std::string_view text, std::string_view end) {
     return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -52,6 +77,12 @@ task<log::result<void>> log_directories::open_one(std::size_t index, const clust
     d.clean = *clean;
     auto listed = co_await disk_.list(d.path);
     if (!listed) co_return log::storage_failed();
+    if (std::none_of(listed->begin(), listed->end(), [](const auto& e) { return e.is_directory; })) {
+        // It may be new, and its name has to survive a power cut before anything in it can.
+        auto parent = parent_of(d.path);
+        auto synced = co_await disk_.sync_directory(std::move(parent));
+        if (!synced) co_return log::storage_failed();
+    }
     for (const auto& entry : *listed) {
         if (!entry.is_directory) continue;
         std::string path = d.path + "/" + entry.name;
@@ -64,15 +95,20 @@ task<log::result<void>> log_directories::open_one(std::size_t index, const clust
         if (!named) continue;
         const auto* topic = topics.find(named->topic);
         if (topic && named->partition.value < topic->partition_count) {
-            found_[{topic->id, named->partition}] = index;
-            continue;
+            auto [place, is_new] = found_.try_emplace({topic->id, named->partition}, index);
+            if (is_new) continue;
+            // One of the two was left by an earlier topic of this name, whose disk failed before its deletion.
+            std::string earlier = directories_[place->second]->path + "/" + entry.name;
+            bool ours = co_await holds_topic(disk_, path, topic->id);
+            bool earlier_ours = co_await holds_topic(disk_, earlier, topic->id);
+            if (ours && !earlier_ours) {
+                place->second = index;
+                path = std::move(earlier);
+            }
         }
-        // A topic that was deleted while its directory could not be, or one that our metadata never knew.
-        std::string aside = path + "-stray";
-        auto renamed = co_await disk_.rename(path, aside);
-        if (!renamed) co_return log::storage_failed();
-        runtime::report(runtime::severity::warning, "set aside " + aside +
-                                                        ": it belongs to no topic of this broker; delete it if nobody misses it");
+        // Else a topic that was deleted while its directory could not be, or one that our metadata never knew.
+        auto aside = co_await set_aside(disk_, std::move(path));
+        if (!aside) co_return aside;
     }
     co_return log::result<void>{};
 }
