@@ -13,11 +13,15 @@ SEND_AGAIN = {5, 6, 7, 14, 56}
 
 
 class Repeater(threading.Thread):
-    """Runs work(client) again and again, on a new connection whenever one breaks, until it is ended."""
+    """Runs work(client) again and again, on a new connection whenever one breaks, until it is ended.
+
+    From the moment `dark` is set no answer counts any more, as if the whole machine had died with its disk.
+    """
 
     def __init__(self, address):
         super().__init__(daemon=True)
-        self.address, self.ending, self.failure = address, threading.Event(), None
+        self.address, self.failure = address, None
+        self.ending, self.dark = threading.Event(), threading.Event()
 
     def run(self):
         while not self.ending.is_set() and self.failure is None:
@@ -28,6 +32,11 @@ class Repeater(threading.Thread):
                 time.sleep(0.01)
             except Exception as why:
                 self.failure = why
+
+    def in_light(self, answer):
+        if self.dark.is_set():
+            raise ConnectionError("the power is off")
+        return answer
 
     def end(self):
         self.ending.set()
@@ -71,7 +80,7 @@ class IdempotentWriter(Repeater):
             while len(self.pending) < IN_FLIGHT and not self.ending.is_set():
                 self.pending.append(self._next_request())
                 self._send(client, self.pending[-1])
-            answer, request = read_produce(wire.Answer(client.receive()[1])), self.pending[0]
+            answer, request = read_produce(wire.Answer(self.in_light(client.receive())[1])), self.pending[0]
             for (_, partition), (error, base) in answer.items():
                 if error == 0:
                     self.acknowledged[partition].append((base, request.pop(partition)[0]))
@@ -119,14 +128,14 @@ class TopicCreator(Repeater):
         while not self.ending.is_set():
             name, partitions = f"{self.prefix}{self.next}", 1 + self.next % 4
             self.next += 1  # one that was not acknowledged may or may not exist: never asked for again
-            error, message = client.create_topic(name, partitions)
+            error, message = self.in_light(client.create_topic(name, partitions))
             if error in SEND_AGAIN or error == -1:
                 return
             if error:
                 raise ValueError(f"creation of {name}: error {error}: {message}")
             self.created[name] = partitions
             value = b"first of %d" % self.next
-            error, base = client.produce(name, 0, batch([value]))
+            error, base = self.in_light(client.produce(name, 0, batch([value])))
             if error == 0:
                 self.first_records[name] = base, value
             time.sleep(self.pause)
