@@ -142,8 +142,9 @@ class TopicCreator(Repeater):
 
     def lost(self, client):
         """What is wrong, in words: topics that are gone, too small, or without the record that was acknowledged."""
-        there, wrong = client.describe_topics(), []
-        for name, partitions in dict(self.created).items():
+        created, wrong = dict(self.created), []  # first, because it goes on meanwhile
+        there = client.describe_topics()
+        for name, partitions in created.items():
             if name not in there:
                 wrong.append(f"topic {name} was acknowledged and is gone")
             elif len(there[name][2]) != partitions:
