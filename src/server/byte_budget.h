@@ -11,6 +11,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <utility>
 
 namespace millrace::server {
 
@@ -41,11 +42,15 @@ class byte_budget {
         auto& of = half_of(bytes);
         MR_ASSERT(of.held >= bytes, "more request bytes were given back than taken");
         of.held -= bytes;
+        // One that is let in may end at once and give back what it got: the loop below sees it, so that as many waiters as
+        // there are do not stand on one stack.
+        if (std::exchange(of.handing_out, true)) return;
         while (!of.waiting.empty() && fits(of, of.waiting.front().bytes)) {
             waiter& next = *of.waiting.pop_front();
             of.held += next.bytes;
             next.handle.resume();
         }
+        of.handing_out = false;
     }
     // Whether others wait for what a request of this size holds.
     bool contended(std::size_t bytes) { return !half_of(bytes).waiting.empty(); }
@@ -54,6 +59,7 @@ class byte_budget {
   private:
     struct half {
         std::size_t held = 0;
+        bool handing_out = false;
         intrusive_list<waiter, budget_tag> waiting;
     };
     half& half_of(std::size_t bytes) { return bytes > small_bytes_max ? large_ : small_; }

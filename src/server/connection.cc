@@ -68,11 +68,11 @@ task<connection::next> connection::next_frame(frame& out) {
             out = assembler_.take_frame();
             if (!reserved_bytes_) {
                 auto room = here_.request_bytes.take(out.size);
-                if (here_.request_bytes.contended(out.size)) {
+                if (!room.await_ready()) {
                     here_.stats.requests_waited.add(1);
                     set_aside_rest();
+                    co_await room;
                 }
-                co_await room;
             }
             reserved_bytes_ = 0; // the request's own now
             co_return next::frame;
@@ -83,7 +83,10 @@ task<connection::next> connection::next_frame(frame& out) {
             if (!reserved_bytes_ && assembler_.arrived_bytes() >= byte_budget::small_bytes_max) {
                 auto bytes = static_cast<std::size_t>(assembler_.announced_bytes());
                 auto room = here_.request_bytes.take(bytes);
-                co_await room;
+                if (!room.await_ready()) {
+                    here_.stats.requests_waited.add(1);
+                    co_await room;
+                }
                 reserved_bytes_ = bytes;
                 if (closing_) co_return next::ended;
             }
@@ -97,7 +100,10 @@ task<connection::next> connection::next_frame(frame& out) {
             if (static_cast<std::size_t>(n) < into.size()) co_return next::ended;
             continue;
         }
+        // The last bytes of a large frame come this way, and it holds its room until they have.
+        if (reserved_bytes_) runtime::shard::current().arm_after(stall_timer_, frame_stall_max);
         int n = co_await receive_some(*stream_, receive_);
+        stall_timer_.unlink();
         if (n <= 0) co_return next::ended;
         rest_ = receive_.bytes;
     }
@@ -232,8 +238,10 @@ void connection::answered(reply& r) {
 
 void connection::sent(reply& r) {
     --in_flight_;
+    auto waiter = std::exchange(waiting_, {});
     r.ended();
-    if (waiting_) std::exchange(waiting_, {}).resume();
+    // Without a waiter this may be gone: the bytes given back may have let its next request in, and that may have ended it.
+    if (waiter) waiter.resume();
 }
 
 void connection::give_back(std::size_t request_bytes) { here_.request_bytes.give_back(request_bytes); }

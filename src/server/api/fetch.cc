@@ -370,8 +370,9 @@ void fetch_operation::ended() noexcept {
     slot_count_ = 0;
     frame_ = {};
     image_.reset();
-    c.give_back(request_bytes_);
+    auto bytes = request_bytes_;
     c.at().fetches().put(*this);
+    c.give_back(bytes); // last: others go on in it, and the connection may end
 }
 
 fetch_pool::~fetch_pool() {

@@ -175,8 +175,9 @@ void produce_operation::finish() {
 void produce_operation::ended() noexcept {
     auto& c = *owner;
     frame_ = {};
-    c.give_back(request_bytes_);
+    auto bytes = request_bytes_;
     c.at().produces().put(*this);
+    c.give_back(bytes); // last: others go on in it, and the connection may end
 }
 
 produce_pool::~produce_pool() {
