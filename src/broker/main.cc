@@ -1,6 +1,7 @@
 // millraced: reads its options, takes its directories, builds the world, and runs a node until a signal ends it.
 // Owner: the process. The only place that picks `io`.
 // Invariant: a start that cannot succeed says in one line why and what to do, and exits with a code of its own kind.
+#include "broker/allocator.h"
 #include "broker/counters_line.h"
 #include "broker/node.h"
 #include "broker/stderr_report.h"
@@ -129,6 +130,7 @@ struct process {
 } // namespace
 
 int main(int argc, char** argv) {
+    broker::keep_freed_pages();
     broker::report_to_stderr();
     auto parsed = config::parse(argc, argv, environ, config::real_files());
     if (!parsed) {
