@@ -19,26 +19,32 @@ std::unexpected<cluster::failure> too_many() {
 }
 } // namespace
 
-// Held by the change that runs; the others wait in line.
-struct topic_changes::turn {
+// Held by the change that runs; the others wait in line. The next one begins from the ready list: many that are refused
+// at once, because all wanted the same, must not stand on one stack.
+struct topic_changes::turn : runtime::completion {
     topic_changes& of;
+    std::coroutine_handle<> waiter{};
     bool held = false;
-    explicit turn(topic_changes& o) : of{o} {}
+    explicit turn(topic_changes& o)
+        : completion{[](completion& c) noexcept { static_cast<turn&>(c).waiter.resume(); }}, of{o} {}
     ~turn() {
         if (!held) return;
         if (of.waiting_.empty()) {
             of.busy_ = false;
             return;
         }
-        auto next = of.waiting_.front();
+        auto* next = of.waiting_.front();
         of.waiting_.pop_front();
-        next.resume();
+        runtime::shard::current().post(*next);
     }
     bool await_ready() {
         held = true;
         return !std::exchange(of.busy_, true);
     }
-    void await_suspend(std::coroutine_handle<> h) { of.waiting_.push_back(h); }
+    void await_suspend(std::coroutine_handle<> h) {
+        waiter = h;
+        of.waiting_.push_back(this);
+    }
     void await_resume() const noexcept {}
     bool line_is_full() const { return of.waiting_.size() >= changes_waiting_max; }
 };

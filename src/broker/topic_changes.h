@@ -10,7 +10,6 @@
 #include "runtime/scope.h"
 #include "server/metadata_changes.h"
 
-#include <coroutine>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -53,7 +52,7 @@ class topic_changes final : public server::metadata_changes {
     const descriptor_plan& descriptors_;
     runtime::scope scope_;
     bool busy_ = false;
-    std::deque<std::coroutine_handle<>> waiting_;
+    std::deque<turn*> waiting_;
 };
 
 } // namespace millrace::broker

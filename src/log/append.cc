@@ -87,7 +87,7 @@ bool partition_log::run_appends() {
 
 void partition_log::write_finished() {
     write_in_flight_ = false;
-    if (writing_.res < 0) {
+    if (failed_ || writing_.res < 0) {
         fail_everything();
         return;
     }
@@ -110,15 +110,20 @@ void partition_log::write_finished() {
     resume_stopper();
 }
 
-// Everything waiting hears of it; what was promised to nobody is lost, nothing else.
+// Everything waiting hears of it; what was promised to nobody is lost, nothing else. A write under way still reads its
+// batches: their producers hear when it has ended.
 void partition_log::fail_everything() {
     failed_ = true;
     env_.commits->take_offline();
-    for (auto* list : {&in_flight_, &queue_})
-        while (append_entry* e = list->pop_front()) {
+    if (!write_in_flight_)
+        while (append_entry* e = in_flight_.pop_front()) {
             e->res = -EIO;
             shard_.post(*e);
         }
+    while (append_entry* e = queue_.pop_front()) {
+        e->res = -EIO;
+        shard_.post(*e);
+    }
     while (flush_waiter* w = flush_waiters_.pop_front()) {
         w->res = -EIO;
         shard_.post(*w);

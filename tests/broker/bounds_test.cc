@@ -174,6 +174,24 @@ TEST_CASE("node: a connection that ends while its next request waits for room ta
     }
 }
 
+TEST_CASE("node: a request with more partitions than batches fit in it is refused, one with as many batches is served") {
+    whole_node n{1, 2};
+    n.start();
+    wire good{n}, bad{n};
+    REQUIRE(create(good, "t", 1) == error_code::none);
+    std::vector<batch_to> real, empty;
+    for (int i = 0; i < 3000; ++i) {
+        real.push_back({"t", 0, batch({"x"})});
+        empty.push_back({"t", 0, {}});
+    }
+    send_produce(good, 1, std::move(real));
+    CHECK(good.next<kafka::produce_response>()->message.responses.size() == 3000);
+    CHECK(read_all(good, "t", 0).size() == 3000);
+    send_produce(bad, 1, std::move(empty));
+    CHECK(bad.wait_end());
+    CHECK_FALSE(good.ended());
+}
+
 TEST_CASE("node: connections over the limit are closed at once, and there is room again when others leave") {
     whole_node n{1, 3};
     n.options.max_connections = 4;

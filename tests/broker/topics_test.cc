@@ -70,6 +70,29 @@ TEST_CASE("node: topics that several connections create at once are all there, a
     }
 }
 
+TEST_CASE("node: thousands that want the same topic at once are answered, one with the topic and the others that it is there") {
+    struct flow {
+        static task<void> one(server::metadata_changes& changes, std::size_t& made, std::size_t& refused) {
+            cluster::create_topic_request wanted;
+            wanted.name = "t";
+            wanted.partition_count = 1;
+            auto got = co_await changes.create_topic(std::move(wanted));
+            ++(got ? made : refused);
+        }
+        static task<void> all(server::metadata_changes& changes, int count, std::size_t& made, std::size_t& refused) {
+            runtime::scope tasks;
+            for (int i = 0; i < count; ++i) tasks.spawn(one(changes, made, refused));
+            co_await tasks.drain();
+        }
+    };
+    whole_node n{1, 2};
+    n.start();
+    std::size_t made = 0, refused = 0;
+    n.w.run(flow::all(n.context(1).changes, 9'000, made, refused), shard_id{1});
+    CHECK(made == 1);
+    CHECK(refused == 8'999);
+}
+
 TEST_CASE("node: a topic that is deleted and created again has another id and no records, and the old id is unknown") {
     for (auto seed : sim::seeds(20)) {
         CAPTURE(seed);

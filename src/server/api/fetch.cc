@@ -157,8 +157,11 @@ void fetch_operation::arrived_home(runtime::message& m) noexcept { static_cast<f
 
 void fetch_operation::visit_owner(fetch_visit& v) {
     fetch_slot* at = v.first;
-    if (v.why == fetch_visit::purpose::disarm)
+    if (v.why == fetch_visit::purpose::disarm) {
         for (auto* s = v.first; s; s = s->next) partition::replica::cancel(s->watermark);
+        // At home nothing keeps a hint in front of the end of this visit. From afar it has come before the answer does.
+        if (v.owner == v.operation->here_) v.hint_message.unlink();
+    }
     std::uint32_t left = v.bytes_max;
     bool found = false;
     v.hinted = false;

@@ -10,6 +10,9 @@ namespace millrace::server {
 namespace {
 
 constexpr std::int16_t version_by_id = 13;
+// A request may name so many partitions without giving a batch for each; beyond it there must be room for a batch header
+// per partition, so that what is kept per partition stays a small multiple of what was received.
+constexpr std::size_t empty_partitions_max = 1000;
 
 // Looked at before the batch is checked: only the attributes' place is taken for granted.
 bool transactional(bytes_view batch) {
@@ -21,7 +24,11 @@ bool transactional(bytes_view batch) {
 
 bool produce_operation::start(connection& c, frame request, const kafka::request_header& header, reader body) {
     arena_.reset();
-    if (!decode(body, header.version, arena_, request_)) {
+    bool understood = decode(body, header.version, arena_, request_);
+    count_ = 0;
+    if (understood)
+        for (const auto& topic : request_.topic_data) count_ += topic.partition_data.size();
+    if (!understood || (count_ > empty_partitions_max && count_ > request.size / records::header_size)) {
         c.at().produces().put(*this);
         return false;
     }
@@ -34,8 +41,6 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
     c.expect(*this);
     silent = request_.acks == 0;
 
-    count_ = 0;
-    for (const auto& topic : request_.topic_data) count_ += topic.partition_data.size();
     if (count_ > capacity_) {
         appends_ = std::make_unique<partition_append[]>(count_);
         capacity_ = count_;
