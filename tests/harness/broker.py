@@ -143,7 +143,7 @@ class Broker:
 
     def close(self):
         early = self.process and self.process.poll()
-        if early:  # neither running nor stopped: whoever reads the failures wants to know
+        if early and early != -signal.SIGKILL:  # neither running nor stopped: whoever reads the failures wants to know
             print(f"the broker ended with status {early} and said last:\n{self.said()[-1500:]}")
         self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
