@@ -150,7 +150,8 @@ void partition_log::grow_reserve() {
     s.file->reserve(reserving_, from, reach - from);
 }
 
-runtime::task<result<void>> partition_log::trim(segment& s) {
+// Until the reservation under way has ended.
+runtime::task<void> partition_log::settle_reserve() {
     struct reserve_end {
         partition_log& log;
         bool await_ready() const noexcept { return !log.reserve_in_flight_; }
@@ -159,6 +160,10 @@ runtime::task<result<void>> partition_log::trim(segment& s) {
     };
     reserve_end settled{*this};
     co_await settled;
+}
+
+runtime::task<result<void>> partition_log::trim(segment& s) {
+    co_await settle_reserve();
     if (s.reserved_bytes > s.size_bytes) {
         auto cut = co_await s.file->truncate(s.size_bytes);
         if (!cut) co_return storage_failed();

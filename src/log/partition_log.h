@@ -183,6 +183,7 @@ class partition_log {
     runtime::task<void> roll(log_offset base);
     runtime::task<result<void>> write_indexes(segment& s);
     runtime::task<result<void>> trim(segment& s);
+    runtime::task<void> settle_reserve();
     runtime::task<result<void>> write_snapshot();
     // flush.cc
     bool run_flush();
@@ -192,8 +193,9 @@ class partition_log {
     // read.cc
     runtime::task<result<void>> load(segment& s);
     // time_lookup.cc
-    runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<segment> s, std::uint64_t position,
-                                                                         std::uint32_t size_bytes, timestamp_ms t, bool exact);
+    runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<runtime::file> file,
+                                                                         std::uint64_t position, std::uint32_t size_bytes,
+                                                                         timestamp_ms t, bool exact);
     // removal.cc
     runtime::task<result<void>> drop_segments(std::vector<std::shared_ptr<segment>> gone);
     runtime::task<void> remove_due();

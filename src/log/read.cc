@@ -55,7 +55,8 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
         if (!loaded) co_return std::unexpected{loaded.error()};
-        header_scan scan{s->file, s->offsets.position_for(from - s->base), s->size_bytes};
+        std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
+        header_scan scan{file, s->offsets.position_for(from - s->base), s->size_bytes};
         bool found = false;
         header_scan::batch b{};
         while (!scan.at_end() && !found) {
@@ -72,7 +73,7 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
             continue;
         }
         if (b.last >= limit || (b.size_bytes > bytes_max && !at_least_one_batch)) break;
-        out = slice{s->file, s->file.get(), b.position, b.size_bytes, b.base};
+        out = slice{file, file.get(), b.position, b.size_bytes, b.base};
         std::uint64_t reach = b.position + bytes_max;
         std::uint64_t border = s->offsets.border_before(std::min(reach, s->size_bytes), limit - s->base);
         if (border > b.position) {

@@ -103,6 +103,7 @@ runtime::task<result<void>> partition_log::close() {
         auto synced = co_await env_.world.disk->sync_directory(directory_);
         if (!synced) outcome = storage_failed();
     }
+    co_await settle_reserve(); // also where something failed before `trim`
     co_await scope_.drain();
     for (auto& s : segments_) {
         env_.descriptors->forget(*s);

@@ -13,10 +13,9 @@ constexpr std::size_t decompressed_bytes_max = 1 << 30;
 
 // The first record at or after `t` in one stored batch; with `exact`, one that has just this time.
 runtime::task<result<std::optional<timestamp_and_offset>>>
-partition_log::record_in(std::shared_ptr<segment> s, std::uint64_t position, std::uint32_t size_bytes, timestamp_ms t,
-                         bool exact) {
+partition_log::record_in(std::shared_ptr<runtime::file> file, std::uint64_t position, std::uint32_t size_bytes,
+                         timestamp_ms t, bool exact) {
     std::vector<std::byte> stored(size_bytes);
-    std::shared_ptr<runtime::file> file = s->file;
     auto got = co_await runtime::read(*file, position, stored);
     if (!got) co_return storage_failed();
     if (*got < size_bytes) co_return std::unexpected{errc::corrupt};
@@ -68,8 +67,9 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
         auto loaded = co_await load(*s);
         if (!loaded) co_return std::unexpected{loaded.error()};
         if (s->max_timestamp >= t) {
+            std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
             auto relative = s->times.offset_for(t);
-            header_scan scan{s->file, s->offsets.position_for(std::max<std::int64_t>(relative, from - s->base)), s->size_bytes};
+            header_scan scan{file, s->offsets.position_for(std::max<std::int64_t>(relative, from - s->base)), s->size_bytes};
             header_scan::batch b{};
             while (!scan.at_end()) {
                 if (!scan.ready()) {
@@ -79,7 +79,7 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
                 if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
                 if (b.base >= limit) co_return nothing;
                 if (b.last < from || b.max_timestamp < t) continue;
-                auto found = co_await record_in(s, b.position, b.size_bytes, t, false);
+                auto found = co_await record_in(file, b.position, b.size_bytes, t, false);
                 if (!found) co_return found;
                 if (*found) {
                     if ((*found)->offset >= limit) co_return nothing;
@@ -108,7 +108,8 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::max_ti
     auto loaded = co_await load(*newest);
     if (!loaded) co_return std::unexpected{loaded.error()};
     timestamp_ms wanted = newest->max_timestamp;
-    header_scan scan{newest->file, newest->offsets.position_for(newest->max_timestamp_offset - newest->base), newest->size_bytes};
+    std::shared_ptr<runtime::file> file = newest->file;
+    header_scan scan{file, newest->offsets.position_for(newest->max_timestamp_offset - newest->base), newest->size_bytes};
     header_scan::batch b{};
     while (!scan.at_end()) {
         if (!scan.ready()) {
@@ -117,7 +118,7 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::max_ti
         }
         if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
         if (b.max_timestamp != wanted) continue;
-        auto found = co_await record_in(newest, b.position, b.size_bytes, wanted, true);
+        auto found = co_await record_in(file, b.position, b.size_bytes, wanted, true);
         if (found && *found && (*found)->offset >= limit) co_return nothing;
         co_return found;
     }
