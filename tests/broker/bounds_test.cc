@@ -43,7 +43,7 @@ std::vector<std::byte> nonsense(sim::seeded_random& random) {
 } // namespace
 
 TEST_CASE("node: with little room for requests, many large ones on many connections are all served in the end") {
-    for (auto seed : sim::seeds(6)) {
+    for (auto seed : sim::seeds(3)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         n.options.queued_max_request_bytes = 3'000'000;
@@ -122,7 +122,7 @@ TEST_CASE("node: a large frame that goes on is served although others wait") {
 }
 
 TEST_CASE("node: nonsense on some connections does not disturb the others, and costs nothing that stays") {
-    for (auto seed : sim::seeds(40)) {
+    for (auto seed : sim::seeds(20)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         n.start();
@@ -151,7 +151,7 @@ TEST_CASE("node: nonsense on some connections does not disturb the others, and c
 
 TEST_CASE("node: a connection that ends while its next request waits for room takes nothing with it") {
     // The answer to its first request gives the room back that its second, which does not decode, waits for.
-    for (auto seed : sim::seeds(60)) {
+    for (auto seed : sim::seeds(30)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 2};
         n.options.queued_max_request_bytes = 1000;

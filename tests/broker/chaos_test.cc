@@ -114,7 +114,7 @@ struct crowd {
 } // namespace
 
 TEST_CASE("node: whatever clients do and however they leave, all ends, nothing is held and the next client is served") {
-    for (auto seed : sim::seeds(60)) {
+    for (auto seed : sim::seeds(25)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         if (seed % 2) n.options.log_dirs = {"/data", "/more"};
@@ -145,7 +145,7 @@ TEST_CASE("node: whatever clients do and however they leave, all ends, nothing i
 }
 
 TEST_CASE("node: power cuts and disk faults among all of that leave a disk that the next start takes") {
-    for (auto seed : sim::seeds(60)) {
+    for (auto seed : sim::seeds(25)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         if (seed % 2) n.options.log_dirs = {"/data", "/more"};

@@ -21,7 +21,7 @@ struct two_directories : whole_node {
 } // namespace
 
 TEST_CASE("node: a write or flush that fails is told to all who wait for it, and the other log directory goes on") {
-    for (auto seed : sim::seeds(120)) {
+    for (auto seed : sim::seeds(60)) {
         CAPTURE(seed);
         two_directories n{seed};
         n.start();
@@ -80,7 +80,7 @@ TEST_CASE("node: a write or flush that fails is told to all who wait for it, and
 }
 
 TEST_CASE("node: a topic deleted and made again while one log directory is broken goes to the other one") {
-    for (auto seed : sim::seeds(40)) {
+    for (auto seed : sim::seeds(20)) {
         CAPTURE(seed);
         two_directories n{seed};
         n.start();

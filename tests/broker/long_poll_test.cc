@@ -108,6 +108,9 @@ TEST_CASE("node: many long polls wake and time out beside produces, and each ans
             n.w.run_for(milliseconds{random.next() % 10});
         }
         for (auto& r : readers) CHECK(n.w.run_until([&] { return r->unanswered() == 0; }));
+        send_produce(writer, -1, {{"t", 0, batch({"x"})}}); // behind those that have no answer
+        ++written[0];
+        CHECK(n.w.run_until([&] { return writer.unanswered() == 0; }));
         wire check{n};
         for (int p = 0; p < 6; ++p)
             CHECK(read_all(check, "t", p).size() == static_cast<std::size_t>(written[static_cast<std::size_t>(p)]));

@@ -1,3 +1,4 @@
+#include "kafka/messages/list_offsets.h"
 #include "sim/seeds.h"
 #include "wire.h"
 
@@ -30,7 +31,7 @@ std::vector<std::string> entries(whole_node& n, std::string path) {
 } // namespace
 
 TEST_CASE("node: who is told that a topic was created can produce to it and read from it at once, on any connection") {
-    for (auto seed : sim::seeds(30)) {
+    for (auto seed : sim::seeds(15)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         n.start();
@@ -153,7 +154,7 @@ TEST_CASE("node: a deletion ends the long polls on the topic at once") {
 }
 
 TEST_CASE("node: a deletion under produces and fetches ends them cleanly, and their connections live on") {
-    for (auto seed : sim::seeds(150)) {
+    for (auto seed : sim::seeds(80)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         n.start();
@@ -201,5 +202,41 @@ TEST_CASE("node: a deletion under produces and fetches ends them cleanly, and th
         wire again{n};
         CHECK(read_all(again, "t", 0).size() == 1);
         CHECK(read_all(again, "u", 0).size() == kept);
+    }
+}
+
+TEST_CASE("node: a deletion under look-ups by time ends them cleanly") {
+    for (auto seed : sim::seeds(60)) {
+        CAPTURE(seed);
+        whole_node n{seed, 1 + seed % 2};
+        n.start();
+        wire admin{n};
+        REQUIRE(create(admin, "t", 1) == error_code::none);
+        // Only the last one is late enough, so each look-up reads through them all.
+        constexpr std::int64_t late = 1'700'000'000'001;
+        for (int i = 0; i < 40; ++i) send_produce(admin, 1, {{"t", 0, batch({std::string(9000, 'x')}, {}, i < 39 ? late - 1 : late)}});
+        for (int i = 0; i < 40; ++i) CHECK(outcome(admin.next<kafka::produce_response>()->message).code == error_code::none);
+        kafka::list_offsets_request::partition_entry p;
+        p.timestamp = {late};
+        kafka::list_offsets_request::topic_entry t;
+        t.name = "t";
+        t.partitions = {&p, 1};
+        kafka::list_offsets_request in;
+        in.topics = {&t, 1};
+        std::vector<std::unique_ptr<wire>> seekers;
+        for (int i = 0; i < 4; ++i) seekers.push_back(std::make_unique<wire>(n));
+        sim::seeded_random random{seed};
+        for (auto& c : seekers) {
+            c->send(in, 7);
+            n.w.run_for(milliseconds{random.next() % 4});
+        }
+        send_delete(admin, "t");
+        CHECK(admin.next<kafka::delete_topics_response>()->message.responses[0].error_code == error_code::none);
+        for (auto& c : seekers) {
+            auto answer = c->next<kafka::list_offsets_response>();
+            auto& told = answer->message.topics[0].partitions[0];
+            CHECK(gone_or_retriable(told.error_code));
+            if (told.error_code == error_code::none) CHECK(told.timestamp.value == late);
+        }
     }
 }

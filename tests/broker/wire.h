@@ -150,10 +150,11 @@ struct producer_state {
     int sequence = -1;
 };
 
-inline std::vector<std::byte> batch(std::vector<std::string> values, producer_state who = {}) {
+inline std::vector<std::byte> batch(std::vector<std::string> values, producer_state who = {},
+                                    std::int64_t time = 1'700'000'000'000) {
     records::builder_options with;
     records::batch_builder builder{with};
-    for (const auto& v : values) builder.append(timestamp_ms{1'700'000'000'000}, as_bytes("k"), as_bytes(v), {});
+    for (const auto& v : values) builder.append(timestamp_ms{time}, as_bytes("k"), as_bytes(v), {});
     records::batch_identity identity;
     if (who.id != no_producer) {
         identity.producer_id = who.id;
