@@ -36,7 +36,6 @@ std::string counters_line(node& n) {
         MR_FIELD(c, system_calls);
         MR_FIELD(c, bytes_received);
         MR_FIELD(c, bytes_sent_memory);
-        MR_FIELD(c, bytes_sent_ring);
         MR_FIELD(c, bytes_sent_file);
         MR_FIELD(c, bytes_read_file);
         MR_FIELD(c, bytes_read_ring);

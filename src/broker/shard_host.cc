@@ -12,7 +12,9 @@ using runtime::task;
 
 shard_host::shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
                        server::connection_count& total, log_directories& directories, std::size_t closed_segments_max)
-    : shard_{on}, directories_{directories}, descriptors_{closed_segments_max}, context_{on.id(), options, changes}, front_{context_, total} {
+    : shard_{on}, directories_{directories}, descriptors_{closed_segments_max},
+      context_{on.id(), options, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
+      front_{context_, total} {
     for (std::size_t i = 0; i < directories.size(); ++i) {
         auto env = std::make_unique<log::environment>();
         env->world = on.world();
@@ -24,13 +26,12 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
     }
 }
 
-task<bool> shard_host::open_partitions(std::vector<placement> wanted) {
+task<void> shard_host::open_partitions(std::vector<placement> wanted) {
     std::size_t next = 0;
     const std::size_t workers = std::min(wanted.size(), disk_work_in_flight_max);
     runtime::latch done{workers};
     for (std::size_t i = 0; i < workers; ++i) context_.visits.spawn(open_some(wanted, next, done));
     co_await done;
-    co_return true;
 }
 
 task<void> shard_host::open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done) {
@@ -70,7 +71,7 @@ task<void> shard_host::open_one(const placement& p) {
     context_.partitions.put(p.key, std::move(hosted));
 }
 
-task<bool> shard_host::adopt(cluster::image_ptr next) {
+task<void> shard_host::adopt(cluster::image_ptr next) {
     auto before = std::exchange(context_.image, next);
     std::vector<server::partition_key> gone;
     for (auto& [key, hosted] : context_.partitions.all()) {
@@ -98,7 +99,6 @@ task<bool> shard_host::adopt(cluster::image_ptr next) {
                                                           "; they are removed at the next start");
         leaving[i] = {};
     }
-    co_return true;
 }
 
 void shard_host::keep_house() {
@@ -107,10 +107,9 @@ void shard_host::keep_house() {
     start_housekeeping();
 }
 
-task<bool> shard_host::close_front() {
+task<void> shard_host::close_front() {
     runtime::shard::cancel(housekeeping_);
     co_await front_.close();
-    co_return true;
 }
 
 task<closed_partitions> shard_host::close_partitions() {

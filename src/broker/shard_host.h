@@ -40,12 +40,12 @@ class shard_host {
                server::connection_count& total, log_directories& directories, std::size_t closed_segments_max);
 
     // Opens what this shard owns of `wanted`. Those that fail stand in the table without a replica.
-    runtime::task<bool> open_partitions(std::vector<placement> wanted);
+    runtime::task<void> open_partitions(std::vector<placement> wanted);
     // From now on requests are answered from `next`; replicas of topics that are gone are removed.
-    runtime::task<bool> adopt(cluster::image_ptr next);
+    runtime::task<void> adopt(cluster::image_ptr next);
     // The two halves of a stop: first the connections of every shard, then the logs of every shard. Requests of one
     // shard use the logs of others.
-    runtime::task<bool> close_front();
+    runtime::task<void> close_front();
     runtime::task<closed_partitions> close_partitions();
 
     // From the first turn with partitions on.

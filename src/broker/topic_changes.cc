@@ -19,36 +19,6 @@ std::unexpected<cluster::failure> too_many() {
 }
 } // namespace
 
-// Held by the change that runs; the others wait in line. The next one begins from the ready list: many that are refused
-// at once, because all wanted the same, must not stand on one stack.
-struct topic_changes::turn : runtime::completion {
-    topic_changes& of;
-    std::coroutine_handle<> waiter{};
-    bool held = false;
-    explicit turn(topic_changes& o)
-        : completion{[](completion& c) noexcept { static_cast<turn&>(c).waiter.resume(); }}, of{o} {}
-    ~turn() {
-        if (!held) return;
-        if (of.waiting_.empty()) {
-            of.busy_ = false;
-            return;
-        }
-        auto* next = of.waiting_.front();
-        of.waiting_.pop_front();
-        runtime::shard::current().post(*next);
-    }
-    bool await_ready() {
-        held = true;
-        return !std::exchange(of.busy_, true);
-    }
-    void await_suspend(std::coroutine_handle<> h) {
-        waiter = h;
-        of.waiting_.push_back(this);
-    }
-    void await_resume() const noexcept {}
-    bool line_is_full() const { return of.waiting_.size() >= changes_waiting_max; }
-};
-
 task<outcome<topic_ptr>> topic_changes::create_topic(cluster::create_topic_request request) {
     co_return co_await runtime::run_on(home, scope_, create_here(std::move(request)));
 }
@@ -70,8 +40,8 @@ task<outcome<producer_id>> topic_changes::take_producer_id() {
 }
 
 task<outcome<topic_ptr>> topic_changes::create_here(cluster::create_topic_request request) {
-    turn mine{*this};
-    if (mine.line_is_full()) co_return too_many();
+    if (turns_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{turns_};
     co_await mine;
     auto made = co_await store_.create_topic(std::move(request));
     if (made) co_await distribute();
@@ -79,8 +49,8 @@ task<outcome<topic_ptr>> topic_changes::create_here(cluster::create_topic_reques
 }
 
 task<outcome<topic_ptr>> topic_changes::delete_here(topic_id id) {
-    turn mine{*this};
-    if (mine.line_is_full()) co_return too_many();
+    if (turns_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{turns_};
     co_await mine;
     auto gone = co_await store_.delete_topic(id);
     if (gone) {
@@ -91,8 +61,8 @@ task<outcome<topic_ptr>> topic_changes::delete_here(topic_id id) {
 }
 
 task<outcome<topic_ptr>> topic_changes::add_here(std::string name, std::int32_t new_count) {
-    turn mine{*this};
-    if (mine.line_is_full()) co_return too_many();
+    if (turns_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{turns_};
     co_await mine;
     auto made = co_await store_.create_partitions(std::move(name), new_count);
     if (made) co_await distribute();
@@ -100,8 +70,8 @@ task<outcome<topic_ptr>> topic_changes::add_here(std::string name, std::int32_t 
 }
 
 task<outcome<topic_ptr>> topic_changes::alter_here(std::string name, server::config_edit edit) {
-    turn mine{*this};
-    if (mine.line_is_full()) co_return too_many();
+    if (turns_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{turns_};
     co_await mine;
     const auto* topic = store_.current()->find(name);
     auto wanted = edit(topic ? topic->overrides : cluster::config_map{});
@@ -129,7 +99,7 @@ task<void> topic_changes::adopt_on(shard_host& host, cluster::image_ptr image, r
     done.count_down();
 }
 
-task<bool> topic_changes::distribute() {
+task<void> topic_changes::distribute() {
     auto image = store_.current();
     const auto shards = static_cast<std::uint32_t>(hosts_.size());
     std::vector<std::vector<placement>> by_shard(hosts_.size());
@@ -150,7 +120,6 @@ task<bool> topic_changes::distribute() {
     auto room = descriptors_.connections_beside(image->partition_total());
     auto allowed = hosts_.front()->context().options.max_connections;
     connections_.max.store(std::min<std::int64_t>(allowed, room), std::memory_order_relaxed);
-    co_return true;
 }
 
 } // namespace millrace::broker

@@ -8,9 +8,9 @@
 #include "broker/shard_host.h"
 #include "cluster/store.h"
 #include "runtime/scope.h"
+#include "runtime/turnstile.h"
 #include "server/metadata_changes.h"
 
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -32,11 +32,10 @@ class topic_changes final : public server::metadata_changes {
     runtime::task<cluster::outcome<producer_id>> take_producer_id() override;
 
     // Brings every shard to the store's image. Shard 0; at start, and after each change.
-    runtime::task<bool> distribute();
+    runtime::task<void> distribute();
     runtime::scope& scope() { return scope_; }
 
   private:
-    struct turn;
     runtime::task<cluster::outcome<cluster::topic_ptr>> alter_here(std::string name, server::config_edit edit);
     runtime::task<cluster::outcome<cluster::topic_ptr>> create_here(cluster::create_topic_request request);
     runtime::task<cluster::outcome<cluster::topic_ptr>> delete_here(topic_id id);
@@ -51,8 +50,7 @@ class topic_changes final : public server::metadata_changes {
     server::connection_count& connections_;
     const descriptor_plan& descriptors_;
     runtime::scope scope_;
-    bool busy_ = false;
-    std::deque<turn*> waiting_;
+    runtime::turnstile turns_{runtime::turnstile::hand_over::from_ready_list}; // many may be refused at once
 };
 
 } // namespace millrace::broker

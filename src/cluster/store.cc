@@ -6,31 +6,6 @@
 
 namespace millrace::cluster {
 
-// Changes run one at a time: each decides on the image that the one before it left. Released by handing the turn to the
-// longest waiting change.
-struct store::turn {
-    store& owner;
-    explicit turn(store& s) : owner{s} {}
-    turn(const turn&) = delete;
-    ~turn() {
-        if (owner.waiting_.empty()) {
-            owner.busy_ = false;
-            return;
-        }
-        auto next = owner.waiting_.front();
-        owner.waiting_.pop_front();
-        next.resume();
-    }
-};
-
-struct store::turn_wait {
-    store& owner;
-    explicit turn_wait(store& s) : owner{s} {}
-    bool await_ready() const noexcept { return !std::exchange(owner.busy_, true); }
-    void await_suspend(std::coroutine_handle<> h) const { owner.waiting_.push_back(h); }
-    void await_resume() const noexcept {}
-};
-
 namespace {
 
 std::unexpected<failure> too_many() {
@@ -231,9 +206,9 @@ runtime::task<outcome<topic_ptr>> store::commit_topic(topic changed, std::vector
 }
 
 runtime::task<outcome<topic_ptr>> store::create_topic(create_topic_request request) {
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     if (request.id.is_zero()) request.id = random_.next_uuid();
     auto decided = decide_create_topic(*image_, request, options_.limits, options_.broker_values);
     if (!decided) co_return std::unexpected{decided.error()};
@@ -242,9 +217,9 @@ runtime::task<outcome<topic_ptr>> store::create_topic(create_topic_request reque
 }
 
 runtime::task<outcome<topic_ptr>> store::delete_topic(topic_id id) {
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     auto decided = decide_delete_topic(*image_, id);
     if (!decided) co_return std::unexpected{decided.error()};
     auto frame = encode_frame(topic_deleted{id});
@@ -258,9 +233,9 @@ runtime::task<outcome<topic_ptr>> store::delete_topic(topic_id id) {
 }
 
 runtime::task<outcome<topic_ptr>> store::create_partitions(std::string name, std::int32_t new_count) {
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     auto decided = decide_create_partitions(*image_, name, new_count, options_.limits);
     if (!decided) co_return std::unexpected{decided.error()};
     auto frame = encode_frame(partitions_added{decided->id, new_count});
@@ -268,9 +243,9 @@ runtime::task<outcome<topic_ptr>> store::create_partitions(std::string name, std
 }
 
 runtime::task<outcome<topic_ptr>> store::alter_topic_config(std::string name, config_map overrides) {
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     auto decided = decide_alter_topic_config(*image_, name, overrides, options_.broker_values);
     if (!decided) co_return std::unexpected{decided.error()};
     auto frame = encode_frame(topic_config_altered{decided->id, std::move(overrides)});
@@ -278,9 +253,9 @@ runtime::task<outcome<topic_ptr>> store::alter_topic_config(std::string name, co
 }
 
 runtime::task<outcome<leader_epoch>> store::take_leader_epoch() {
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     MR_ASSERT(last_epoch_ < INT32_MAX, "leader epochs are used up");
     auto frame = encode_frame(leader_epoch_taken{last_epoch_ + 1});
     auto kept = co_await commit(std::move(frame));
@@ -292,9 +267,9 @@ runtime::task<outcome<leader_epoch>> store::take_leader_epoch() {
 
 runtime::task<outcome<producer_id>> store::take_producer_ids(std::int64_t count) {
     MR_ASSERT(count > 0 && count <= producer_id_block, "producer ids are taken in small numbers");
-    if (waiting_.size() >= changes_waiting_max) co_return too_many();
-    co_await turn_wait{*this};
-    turn mine{*this};
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
     if (producer_ids_next_ + count > producer_ids_reserved_) {
         auto below = producer_ids_next_ + producer_id_block;
         auto frame = encode_frame(producer_ids_reserved{below});

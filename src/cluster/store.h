@@ -7,9 +7,8 @@
 #include "cluster/decide.h"
 #include "runtime/disk.h"
 #include "runtime/random.h"
+#include "runtime/turnstile.h"
 
-#include <coroutine>
-#include <deque>
 #include <functional>
 
 namespace millrace::cluster {
@@ -55,8 +54,6 @@ class store {
     store(runtime::disk& disk, runtime::random& random, store_options options)
         : disk_{disk}, random_{random}, options_{std::move(options)} {}
 
-    struct turn;      // held while one change runs (store.cc)
-    struct turn_wait; // awaiting it
     runtime::task<outcome<void>> load();
     runtime::task<outcome<void>> load_format();
     runtime::task<outcome<void>> load_changes();
@@ -77,8 +74,7 @@ class store {
     std::int64_t producer_ids_reserved_ = 0; // durable: none below is given by the next start
     std::int64_t producer_ids_next_ = 0;
     bool failed_ = false;
-    bool busy_ = false;
-    std::deque<std::coroutine_handle<>> waiting_;
+    runtime::turnstile changes_; // each decides on the image that the one before it left
 };
 
 } // namespace millrace::cluster

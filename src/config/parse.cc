@@ -28,7 +28,7 @@ checked take_file(values_map& values, const file_reader& files, const std::strin
         switch (content.error()) {
         case file_error::not_found:
             if (may_be_missing) return {};
-            return std::unexpected{path + ": no such file"};
+            return std::unexpected{path + ": no such file; --config must name one that exists, without it the built-in values hold"};
         case file_error::is_directory: return std::unexpected{path + ": is a directory, not a configuration file"};
         case file_error::unreadable: return std::unexpected{path + ": cannot be read"};
         }

@@ -41,7 +41,7 @@ std::string print_help() {
                       "  --config FILE       read FILE and conf.d/*.conf beside it (default " +
                       std::string{default_config_path} +
                       ", if it exists)\n"
-                      "  --check-config      check everything and exit\n"
+                      "  --check-config      check every option and exit\n"
                       "  --print-config      print the values in force, with their origin, and exit\n"
                       "  --print-defaults    print a commented configuration file and exit\n"
                       "  --version, --help   print this and exit\n\n"

@@ -44,16 +44,7 @@ task<log::result<void>> replica::rebuild_producers() {
     if (!snapshot->bytes.empty() && producers_.load(snapshot->bytes)) from = std::max(from, snapshot->offset);
     producer_states* into = &producers_;
     co_return co_await log_->replay(from, [into](records::batch_view batch) {
-        records::batch_info info;
-        info.producer_id = batch.producer_id();
-        info.producer_epoch = batch.producer_epoch();
-        info.base_sequence = batch.base_sequence();
-        info.last_sequence = batch.last_sequence();
-        info.base_offset = batch.base_offset();
-        info.last_offset = batch.last_offset();
-        info.max_timestamp = batch.max_timestamp();
-        info.control = batch.is_control();
-        into->apply(info);
+        into->apply(records::info_of_header(batch));
     });
 }
 
@@ -242,52 +233,26 @@ void replica::set_config(const replica_config& config) {
     advance();
 }
 
-struct replica::deletion_turn {
-    replica& owner;
-    explicit deletion_turn(replica& r) : owner{r} {}
-    deletion_turn(const deletion_turn&) = delete;
-    ~deletion_turn() {
-        if (owner.deletions_waiting_.empty()) {
-            owner.deleting_ = false;
-            return;
-        }
-        auto next = owner.deletions_waiting_.front();
-        owner.deletions_waiting_.pop_front();
-        next.resume();
-    }
-};
-
-struct replica::deletion_turn_wait {
-    replica& owner;
-    explicit deletion_turn_wait(replica& r) : owner{r} {}
-    bool await_ready() const noexcept { return !std::exchange(owner.deleting_, true); }
-    void await_suspend(std::coroutine_handle<> h) const { owner.deletions_waiting_.push_back(h); }
-    void await_resume() const noexcept {}
-};
-
 task<log::result<void>> replica::delete_records(log_offset new_start) {
-    if (deletions_waiting_.size() >= deletions_waiting_max) co_return std::unexpected{log::errc::overloaded};
-    deletion_turn_wait free{*this};
-    co_await free;
-    deletion_turn held{*this};
+    if (deletions_.waiting() >= deletions_waiting_max) co_return std::unexpected{log::errc::overloaded};
+    runtime::turnstile::pass mine{deletions_};
+    co_await mine;
     if (ending_) co_return std::unexpected{log::errc::closed};
     co_return co_await log_->delete_records(new_start);
 }
 
 task<log::result<void>> replica::close() {
     ending_ = true;
-    deletion_turn_wait free{*this};
-    co_await free;
-    deletion_turn held{*this};
+    runtime::turnstile::pass mine{deletions_};
+    co_await mine;
     co_await scope_.drain();
     co_return co_await log_->close();
 }
 
 task<log::result<void>> replica::remove() {
     ending_ = true;
-    deletion_turn_wait free{*this};
-    co_await free;
-    deletion_turn held{*this};
+    runtime::turnstile::pass mine{deletions_};
+    co_await mine;
     co_await scope_.drain();
     co_return co_await log_->remove();
 }

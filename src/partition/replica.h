@@ -11,6 +11,7 @@
 #include "partition/producer_state.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
+#include "runtime/turnstile.h"
 
 #include <deque>
 #include <memory>
@@ -80,8 +81,6 @@ class replica {
     runtime::task<log::result<void>> remove();
 
   private:
-    struct deletion_turn;      // held while the log's start moves, and to the end by close and remove
-    struct deletion_turn_wait; // awaiting it
     replica(leader_epoch epoch, const replica_config& config) : epoch_{epoch}, config_{config} {}
 
     bool keys_need_decompression(const append_request& r) const;
@@ -110,9 +109,8 @@ class replica {
     intrusive_list<append_request, gate_tag> gate_;
     std::size_t gated_ = 0;
     bool gate_running_ = false;
-    bool deleting_ = false;
     bool ending_ = false;
-    std::deque<std::coroutine_handle<>> deletions_waiting_;
+    runtime::turnstile deletions_; // held while the log's start moves, and to the end by close and remove
     runtime::scope scope_;
 };
 

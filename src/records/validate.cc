@@ -40,13 +40,15 @@ result<void> check_stored_header(const batch_view& batch) {
     return {};
 }
 
-batch_info info_of_header(const batch_view& batch, codec which) {
+} // namespace
+
+batch_info info_of_header(const batch_view& batch) {
     batch_info info;
     info.base_offset = batch.base_offset();
     info.last_offset = batch.last_offset();
     info.size_bytes = batch.size_bytes();
     info.record_count = batch.record_count();
-    info.codec = which;
+    info.codec = batch.codec().value_or(codec::none);
     info.timestamp_type = batch.timestamp_type();
     info.transactional = batch.is_transactional();
     info.control = batch.is_control();
@@ -59,8 +61,6 @@ batch_info info_of_header(const batch_view& batch, codec which) {
     info.last_sequence = batch.last_sequence();
     return info;
 }
-
-} // namespace
 
 result<walk_info> walk_records(const batch_view& batch, bytes_view payload, const batch_rules& rules) {
     walk_info found;
@@ -105,7 +105,7 @@ result<batch_info> validate(bytes_view bytes, const batch_rules& rules) {
     auto header = rules.from_producer ? check_producer_header(batch) : check_stored_header(batch);
     if (!header) return std::unexpected(header.error());
 
-    auto info = info_of_header(batch, *which);
+    auto info = info_of_header(batch);
     if (batch.is_compressed() || !rules.walk_records) return info;
     auto found = walk_records(batch, batch.payload(), rules);
     if (!found) return std::unexpected(found.error());

@@ -27,6 +27,9 @@ struct batch_info {
     sequence_number base_sequence{-1}, last_sequence{-1};
 };
 
+// What the header alone says, believed as it is: of a batch that was checked, or that lies in a log.
+batch_info info_of_header(const batch_view& batch);
+
 inline constexpr std::uint8_t all_codecs = 0x1f;
 constexpr std::uint8_t codec_bit(codec which) { return static_cast<std::uint8_t>(1u << static_cast<int>(which)); }
 

@@ -41,7 +41,6 @@ struct counters {
     // bytes
     counter bytes_received;
     counter bytes_sent_memory;   // sent from user memory by send(2)
-    counter bytes_sent_ring;     // sent from user memory by the ring
     counter bytes_sent_file;     // sendfile and splice: never in user space
     counter bytes_read_file;     // pread, to gather small slices
     counter bytes_read_ring;     // ring reads (cold data, recovery)

@@ -8,23 +8,27 @@
 #include "runtime/shard.h"
 
 #include <optional>
+#include <type_traits>
+#include <variant>
 
 namespace millrace::runtime {
 
 // co_await run_on(target, there, work): `there` is a scope of the target shard that outlives the visit and is not
-// closed. To oneself: the task runs inline.
+// closed. Also to oneself, by way of the run queue.
 template <class T> auto run_on(shard_id target, scope& there, task<T> work) {
     struct awaiter : message {
+        using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
         shard_id target, home;
         scope& there;
         task<T> work;
-        std::optional<T> value;
+        std::optional<stored> value;
         std::coroutine_handle<> waiter{};
 
         awaiter(shard_id t, scope& s, task<T> w)
             : target{t}, home{shard::current().id()}, there{s}, work{std::move(w)} {}
         static task<void> visit(awaiter& self) {
-            self.value.emplace(co_await self.work);
+            if constexpr (std::is_void_v<T>) co_await self.work;
+            else self.value.emplace(co_await self.work);
             self.arrived = [](message& back) noexcept { static_cast<awaiter&>(back).waiter.resume(); };
             shard::current().send(self.home, self);
         }
@@ -37,7 +41,9 @@ template <class T> auto run_on(shard_id target, scope& there, task<T> work) {
             };
             shard::current().send(target, *this);
         }
-        T await_resume() { return std::move(*value); }
+        T await_resume() {
+            if constexpr (!std::is_void_v<T>) return std::move(*value);
+        }
     };
     return awaiter{target, there, std::move(work)};
 }

@@ -55,6 +55,7 @@ class byte_budget {
     // Whether others wait for what a request of this size holds.
     bool contended(std::size_t bytes) { return !half_of(bytes).waiting.empty(); }
     std::size_t held() const { return small_.held + large_.held; }
+    std::size_t max() const { return 2 * half_max_; }
 
   private:
     struct half {

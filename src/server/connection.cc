@@ -53,8 +53,8 @@ task<void> connection::serve() {
     if (reserved_bytes_) here_.request_bytes.give_back(std::exchange(reserved_bytes_, 0));
 }
 
-// A coroutine per frame: its frame comes from the allocator's thread-local list, some 20 ns beside the microseconds of
-// the receive.
+// This and `serve_frame` are a coroutine frame each per request, and the request's bytes a third allocation: all come from
+// the allocator's lists of this thread, beside the system call of the receive.
 task<connection::next> connection::next_frame(frame& out) {
     using state = frame_assembler::state;
     for (;;) {

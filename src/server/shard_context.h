@@ -35,9 +35,11 @@ struct server_counters {
 
 class shard_context {
   public:
-    shard_context(shard_id own, const config::broker_options& with, metadata_changes& changing)
+    // `request_bytes_max`: this shard's part of queued.max.request.bytes, which is the node's.
+    shard_context(shard_id own, const config::broker_options& with, metadata_changes& changing,
+                  std::size_t request_bytes_max)
         : id{own}, options{with}, changes{changing},
-          request_bytes{static_cast<std::size_t>(with.queued_max_request_bytes)} {}
+          request_bytes{request_bytes_max} {}
 
     const shard_id id;
     const config::broker_options& options;

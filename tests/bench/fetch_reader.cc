@@ -1,6 +1,8 @@
 // A reader that costs as little as a reader can: fetch_reader HOST PORT TOPIC BYTES [FETCH_BYTES]
 // One connection, one Fetch request (version 4) at a time for partition 0 from offset 0; of an answer only the batch
 // headers are looked at, for the next offset. Ends after BYTES of batches. One JSON line: bytes, seconds, own CPU seconds.
+#include "cpu_seconds.h"
+
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -12,7 +14,6 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,13 +82,6 @@ std::int64_t next_offset(const char* at, std::size_t size, std::int64_t otherwis
     return otherwise;
 }
 
-double own_cpu_seconds() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
 } // namespace
 
 int main(int count, char** words) {
@@ -139,5 +133,5 @@ int main(int count, char** words) {
     }
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"client_cpu\":%.4f,\"fetches\":%llu}\n", static_cast<unsigned long long>(bytes),
-                took.count(), own_cpu_seconds(), static_cast<unsigned long long>(fetches));
+                took.count(), cpu_seconds(), static_cast<unsigned long long>(fetches));
 }

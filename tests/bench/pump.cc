@@ -6,6 +6,8 @@
 // One JSON line: seconds, and CPU seconds of this side (the broker's part) and of the child (the client's part).
 #include "base/crc32c.h"
 
+#include "cpu_seconds.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -18,7 +20,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -31,13 +32,6 @@ constexpr std::size_t request_bytes = 100; // of one fetch request, more or less
 [[noreturn]] void fail(const char* what) {
     std::fprintf(stderr, "pump: %s: %s\n", what, std::strerror(errno));
     std::exit(1);
-}
-
-double cpu_seconds(int who) {
-    rusage used{};
-    getrusage(who, &used);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 bool receive_exactly(int socket, char* into, std::size_t size) {

@@ -1,5 +1,7 @@
 // A librdkafka consumer by assignment: rdkafka_consumer BOOTSTRAP TOPIC RECORDS
 // Partition 0 from its beginning, until RECORDS have come. One JSON line: bytes of values, seconds, own CPU seconds.
+#include "cpu_seconds.h"
+
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -7,20 +9,12 @@
 #include <cstdlib>
 #include <vector>
 
-#include <sys/resource.h>
 
 namespace {
 
 // consume_batch waits for a full batch or the end of its time, whichever is first.
 constexpr int poll_ms = 20;
 constexpr int quiet_polls_max = 1000;
-
-double own_cpu_seconds() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 } // namespace
 
@@ -39,7 +33,7 @@ int main(int count, char** words) {
         return 1;
     }
     auto* topic = rd_kafka_topic_new(consumer, words[2], nullptr);
-    auto cpu = own_cpu_seconds();
+    auto cpu = cpu_seconds();
     auto began = std::chrono::steady_clock::now();
     if (rd_kafka_consume_start(topic, 0, 0) != 0) {
         std::fprintf(stderr, "%s\n", rd_kafka_err2str(rd_kafka_last_error()));
@@ -66,7 +60,7 @@ int main(int count, char** words) {
     }
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"client_cpu\":%.4f}\n", static_cast<unsigned long long>(bytes), took.count(),
-                own_cpu_seconds() - cpu);
+                cpu_seconds() - cpu);
     std::fflush(stdout);
     _Exit(0); // librdkafka's own shutdown waits for its threads, which is not what is measured
 }

@@ -1,5 +1,7 @@
 // A librdkafka producer as an application would set it up for throughput: rdkafka_producer BOOTSTRAP TOPIC RECORDS [SIZE] [ACKS]
 // Partition 0, batches of 1 MB. Ends when everything is acknowledged. One JSON line: bytes of values, seconds, own CPU seconds.
+#include "cpu_seconds.h"
+
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -8,20 +10,12 @@
 #include <string>
 #include <vector>
 
-#include <sys/resource.h>
 
 namespace {
 
 std::uint64_t failed = 0;
 
 void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void*) { failed += message->err != RD_KAFKA_RESP_ERR_NO_ERROR; }
-
-double own_cpu_seconds() {
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-    return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
 
 // Text-like and not the same in any two records.
 void fill(std::vector<char>& value, std::uint64_t seed) {
@@ -60,7 +54,7 @@ int main(int count, char** words) {
     // A few hundred values made beforehand: the measurement is of sending, not of making.
     std::vector<std::vector<char>> values(256, std::vector<char>(size));
     for (std::size_t i = 0; i < values.size(); ++i) fill(values[i], i + 1);
-    auto cpu = own_cpu_seconds();
+    auto cpu = cpu_seconds();
     auto began = std::chrono::steady_clock::now();
     for (std::uint64_t i = 0; i < records;) {
         auto& value = values[i % values.size()];
@@ -76,6 +70,6 @@ int main(int count, char** words) {
     auto left = rd_kafka_flush(producer, 120'000);
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     std::printf("{\"bytes\":%llu,\"seconds\":%.4f,\"client_cpu\":%.4f,\"failed\":%llu}\n", records * size, took.count(),
-                own_cpu_seconds() - cpu, static_cast<unsigned long long>(failed));
+                cpu_seconds() - cpu, static_cast<unsigned long long>(failed));
     return left == RD_KAFKA_RESP_ERR_NO_ERROR && failed == 0 ? 0 : 1;
 }

@@ -4,7 +4,7 @@ user space or the ring.
 
   zero_copy.py [--gb X] [--fetch-bytes N]     needs strace; exit code 77 without it
 
-strace sees what the threads call themselves; what the kernel does for the ring is in the broker's counters.
+strace sees what the threads call themselves, the kernel's tracepoint what they hand to the ring, whatever the broker says.
 """
 import argparse
 import collections
@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.batches import batch, headers_of  # noqa: E402
 from harness.broker import Broker  # noqa: E402
+from harness.kernel_trace import KernelTrace  # noqa: E402
 from harness.checks import SKIPPED_STATUS, Checks  # noqa: E402
 from harness import process  # noqa: E402
 
@@ -29,6 +30,8 @@ COPY_CALLS = ("read", "pread64", "readv", "preadv", "preadv2", "write", "pwrite6
               "sendto", "sendmsg", "recvfrom", "recvmsg")
 OTHER_CALLS = ("io_uring_enter", "poll", "ppoll", "epoll_wait", "?cachestat", "futex")
 RESULT = re.compile(r"^\d+ +(?:<\.\.\. )?([a-z0-9_]+)(?:\(| resumed).*= (-?\d+)")
+RING_EVENT = re.compile(rb"-(\d+) +\[\d+\].* io_uring_submit_req: .*opcode ([A-Z0-9_]+)")
+RING_COPIES = ("SEND", "SENDMSG", "SEND_ZC", "SENDMSG_ZC", "WRITE", "WRITEV", "WRITE_FIXED", "READ", "READV", "READ_FIXED")
 COPIED_MB_MAX, RING_MB_MAX, FILE_SHARE_MIN = 10, 10, 0.99
 
 
@@ -59,6 +62,12 @@ class Strace:
                     calls[found[1]] += 1
                     moved[found[1]] += max(int(found[2]), 0)
         return moved, calls
+
+
+def ring_operations(trace, threads):
+    """{opcode: count} of what these threads gave to their rings."""
+    found = (RING_EVENT.search(line) for line in trace.lines())
+    return collections.Counter(event[2].decode() for event in found if event and int(event[1]) in threads)
 
 
 def process_tracer(pid, thread):
@@ -103,22 +112,33 @@ def main():
         total = max(fill(client, total), total)
         fetch_all(client, total // 10, asked.fetch_bytes)  # whatever is done once is done
         before = broker.counters()
-        trace = Strace(broker.pid, home)
         try:
-            got, requests = fetch_all(client, total, asked.fetch_bytes)
-        finally:
-            moved, calls = trace.end()
+            ring_trace = KernelTrace(("io_uring/io_uring_submit_req",), (("buffer_size_kb", "16384"),))
+        except OSError as why:
+            print(f"skipped: no kernel trace of the ring: {why}")
+            sys.exit(SKIPPED_STATUS)
+        with ring_trace:
+            trace = Strace(broker.pid, home)
+            try:
+                got, requests = fetch_all(client, total, asked.fetch_bytes)
+            finally:
+                moved, calls = trace.end()
+            ring_calls, ring_lost = ring_operations(ring_trace, set(process.threads(broker.pid))), ring_trace.lost()
         after = broker.counters()
     grew = lambda name: sum(shard[name] for shard in after) - sum(shard[name] for shard in before)
     mb = lambda size: f"{size / 1e6:.2f} MB"
     by_file = sum(moved[name] for name in FILE_CALLS)
     copied = {name: moved[name] for name in COPY_CALLS if calls[name]}
-    ring = grew("bytes_sent_ring") + grew("bytes_read_ring")
+    ring = grew("bytes_read_ring")
+    ring_copies = {name: count for name, count in ring_calls.items() if name in RING_COPIES}
     print(f"     {mb(got)} fetched in {requests} requests; " + ", ".join(f"{name} {count}×" for name, count in calls.most_common()))
     checks.that(by_file >= FILE_SHARE_MIN * got, f"sendfile and splice move at least {FILE_SHARE_MIN:.0%} of it", mb(by_file))
     checks.that(sum(copied.values()) < COPIED_MB_MAX * 1e6, f"read, write and their kind move less than {COPIED_MB_MAX} MB",
                 ", ".join(f"{name} {mb(size)}" for name, size in copied.items()) or "none called")
-    checks.that(ring < RING_MB_MAX * 1e6, f"the ring sends and reads less than {RING_MB_MAX} MB", mb(ring))
+    checks.that(ring < RING_MB_MAX * 1e6, f"the ring reads less than {RING_MB_MAX} MB", mb(ring))
+    checks.that(ring_lost == 0 and sum(ring_calls.values()) > 0, "the kernel's trace of the ring is whole",
+                ", ".join(f"{name} {count}×" for name, count in ring_calls.most_common()))
+    checks.that(ring_copies.keys() <= {"READ"}, "the ring is given no send and no write", str(ring_copies or "none"))
     checks.that(grew("bytes_sent_file") >= FILE_SHARE_MIN * got, "bytes_sent_file says the same", mb(grew("bytes_sent_file")))
     per_mb = (grew("ring_enters") + grew("system_calls")) / (got / 1e6)
     print(f"     {per_mb:.2f} system calls per MB ({grew('ring_enters')} enters, {grew('system_calls')} others), {grew('ring_punts')} punts, "

@@ -75,6 +75,15 @@ TEST_CASE("node: with little room for requests, many large ones on many connecti
     }
 }
 
+TEST_CASE("node: queued.max.request.bytes is the whole node's, and each shard has its part of it") {
+    whole_node n{1, 3};
+    n.options.queued_max_request_bytes = 30'000'000;
+    n.start();
+    std::size_t all = 0;
+    for (std::uint32_t shard = 0; shard < 3; ++shard) all += n.context(shard).request_bytes.max();
+    CHECK(all == 30'000'000);
+}
+
 TEST_CASE("node: a large frame that stalls ends its connection when others wait for room, wherever in the frame it stalls") {
     // Just over two pieces: of the rest too little is missing for a receive of its own.
     constexpr std::size_t size = (2 << 20) + 20'000;

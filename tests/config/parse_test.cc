@@ -103,7 +103,8 @@ TEST_CASE("config: a bad value stops the start with its place") {
 }
 
 TEST_CASE("config: what is no configuration file is refused: missing, a directory, NUL bytes, a setting given twice") {
-    CHECK(given{{}, {"--config", "/nowhere"}, {}}.refusal() == "/nowhere: no such file");
+    CHECK(given{{}, {"--config", "/nowhere"}, {}}.refusal() == 
+          "/nowhere: no such file; --config must name one that exists, without it the built-in values hold");
     CHECK(given{{{main_file, std::string("node.id=1\na\0b=1\n", 16)}}, {}, {}}.refusal() ==
           main_file + ":2: holds a NUL byte: not a text file");
     CHECK(given{{{main_file, "node.id=1\nnode.id=2\n"}}, {}, {}}.refusal() ==

@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from power_cut import SKIPPED, PowerCutDisk, run  # noqa: E402
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.kernel_trace import KernelTrace  # noqa: E402
+from power_cut import SKIPPED, PowerCutDisk  # noqa: E402
 
 EVENT = re.compile(rb"-(\d+) +\[\d+\].* (\d+\.\d+): ext4_sync_file_(enter|exit): dev (\d+),(\d+) ino (\d+) (.*)")
 
@@ -26,27 +27,12 @@ class NameWatch:
 
     def __init__(self, root):
         self.root = root
-        self.home = tempfile.mkdtemp(prefix="millrace-trace-")
-        self.trace = None
-        run("mount", "-t", "tracefs", "tracefs", self.home)
-        try:
-            self.trace = os.path.join(self.home, "instances", f"millrace-{os.getpid()}-{time.monotonic_ns()}")
-            os.mkdir(self.trace)
-            self._set("trace_clock", "tai")
-            self._set("buffer_size_kb", "8192")
-            for event in ("enter", "exit"):
-                self._set(f"events/ext4/ext4_sync_file_{event}/enable", "1")
-        except Exception:
-            self.close()
-            raise
+        self.trace = KernelTrace(("ext4/ext4_sync_file_enter", "ext4/ext4_sync_file_exit"),
+                                 (("trace_clock", "tai"), ("buffer_size_kb", "8192")))
         self.began = time.time()
         self.synced = {}   # inode -> when its last successful sync began
         self.entered = {}  # thread -> (inode, when)
         self.old = {path for directory, paths in self._tree() for path in paths}
-
-    def _set(self, name, value):
-        with open(os.path.join(self.trace, name), "w") as file:
-            file.write(value)
 
     def _tree(self):
         for directory, directories, files in os.walk(self.root):
@@ -56,16 +42,15 @@ class NameWatch:
         """The trace clock `tai` may be whole seconds off the clock of the file system."""
         offset = round(time.clock_gettime(time.CLOCK_TAI) - time.time())
         device = os.stat(self.root).st_dev
-        with open(os.path.join(self.trace, "trace"), "rb") as lines:
-            for line in lines:
-                found = EVENT.search(line)
-                if not found or (int(found[4]), int(found[5])) != (os.major(device), os.minor(device)):
-                    continue
-                thread, when, inode = int(found[1]), float(found[2]) - offset, int(found[6])
-                if found[3] == b"enter":
-                    self.entered[thread] = inode, when
-                elif found[7].split() == [b"ret", b"0"] and self.entered.get(thread, (None,))[0] == inode:
-                    self.synced[inode] = max(self.entered[thread][1], self.synced.get(inode, 0))
+        for line in self.trace.lines():
+            found = EVENT.search(line)
+            if not found or (int(found[4]), int(found[5])) != (os.major(device), os.minor(device)):
+                continue
+            thread, when, inode = int(found[1]), float(found[2]) - offset, int(found[6])
+            if found[3] == b"enter":
+                self.entered[thread] = inode, when
+            elif found[7].split() == [b"ret", b"0"] and self.entered.get(thread, (None,))[0] == inode:
+                self.synced[inode] = max(self.entered[thread][1], self.synced.get(inode, 0))
 
     def unsafe_names(self):
         """Paths of new names that no sync of their directory has covered. File times are a clock tick coarse, downwards: a
@@ -82,12 +67,7 @@ class NameWatch:
         return [path for path in unsafe if not any(path.startswith(above + "/") for above in unsafe)]
 
     def close(self):
-        if not os.path.isdir(self.home):
-            return
-        if self.trace and os.path.isdir(self.trace):
-            os.rmdir(self.trace)
-        run("umount", self.home)
-        os.rmdir(self.home)
+        self.trace.close()
 
 
 def born(path):

@@ -1,7 +1,6 @@
 // The older way: what the request holds replaces all that was set before.
 #include "server/api/config_resource.h"
 #include "server/api/handlers.h"
-#include "server/api/repeated.h"
 
 namespace millrace::server {
 
@@ -48,27 +47,7 @@ runtime::task<refusal> replace(call& c, const request::resource_entry& r, bool v
 } // namespace
 
 runtime::task<kafka::alter_configs_response> answer(const kafka::alter_configs_request& in, call& c) {
-    std::vector<resource_identity> named;
-    for (const auto& r : in.resources) named.emplace_back(r.resource_type, r.resource_name);
-    auto counted = count_occurrences(std::move(named));
-
-    auto responses = c.arena.make_array<response::resource_entry>(in.resources.size());
-    for (std::size_t i = 0; i < responses.size(); ++i) {
-        const auto& r = in.resources[i];
-        refusal result;
-        if (holds(counted.repeated, resource_identity{r.resource_type, r.resource_name}))
-            result = repeated_resource();
-        else
-            result = co_await replace(c, r, in.validate_only);
-        responses[i].resource_type = r.resource_type;
-        responses[i].resource_name = r.resource_name;
-        responses[i].error_code = result.code;
-        responses[i].error_message = {};
-        if (result) responses[i].error_message = keep_error(c.arena, result.text);
-    }
-    response out;
-    out.responses = responses;
-    co_return out;
+    co_return co_await alter_each<response>(in, c, replace);
 }
 
 } // namespace millrace::server

@@ -5,6 +5,7 @@
 
 #include "cluster/topic_name.h"
 #include "server/api/answer_text.h"
+#include "server/api/repeated.h"
 
 namespace millrace::server {
 
@@ -25,5 +26,32 @@ refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_
 
 // Runs `edit` where no other change runs, or tries it here if nothing is to be changed.
 runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit edit, bool validate_only);
+
+// Answers a request of either API: each resource by `one(c, resource, validate_only)`, unless it is named more than once.
+template <class Response, class Request>
+runtime::task<Response> alter_each(const Request& in, call& c,
+                                   runtime::task<refusal> (*one)(call&, const typename Request::resource_entry&, bool)) {
+    std::vector<resource_identity> named;
+    for (const auto& r : in.resources) named.emplace_back(r.resource_type, r.resource_name);
+    auto counted = count_occurrences(std::move(named));
+
+    auto responses = c.arena.make_array<typename Response::resource_entry>(in.resources.size());
+    for (std::size_t i = 0; i < responses.size(); ++i) {
+        const auto& r = in.resources[i];
+        refusal result;
+        if (holds(counted.repeated, resource_identity{r.resource_type, r.resource_name}))
+            result = repeated_resource();
+        else
+            result = co_await one(c, r, in.validate_only);
+        responses[i].resource_type = r.resource_type;
+        responses[i].resource_name = r.resource_name;
+        responses[i].error_code = result.code;
+        responses[i].error_message = {};
+        if (result) responses[i].error_message = keep_error(c.arena, result.text);
+    }
+    Response out;
+    out.responses = responses;
+    co_return out;
+}
 
 } // namespace millrace::server

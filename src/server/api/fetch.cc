@@ -45,7 +45,6 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
     version_ = header.version;
     correlation_id_ = header.correlation_id;
     here_ = &c.at().here();
-    image_ = here_->image;
     c.expect(*this);
 
     auto& session = c.session();
@@ -55,7 +54,7 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
         c.answered(*this);
         co_return true;
     }
-    lay_out(session);
+    lay_out(session, *here_->image);
     visits_home all_home{*this};
     begin_visits(fetch_visit::purpose::look);
     co_await all_home;
@@ -87,7 +86,7 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
     co_return true;
 }
 
-void fetch_operation::lay_out(fetch_session& session) {
+void fetch_operation::lay_out(fetch_session& session, const cluster::image& image) {
     const std::size_t count = session.size();
     if (count > slot_capacity_) {
         slots_ = std::make_unique<fetch_slot[]>(count);
@@ -107,7 +106,7 @@ void fetch_operation::lay_out(fetch_session& session) {
         s.visit = nullptr;
         s.next = nullptr;
         const bool by_id = version_ >= version_by_id;
-        const auto* topic = by_id ? image_->find(wanted.id) : image_->find(wanted.topic);
+        const auto* topic = by_id ? image.find(wanted.id) : image.find(wanted.topic);
         if (!topic || wanted.partition.value < 0 || wanted.partition.value >= topic->partition_count) {
             s.error = !topic && by_id ? kafka::error_code::unknown_topic_id : kafka::error_code::unknown_topic_or_partition;
             continue;
@@ -169,8 +168,8 @@ void fetch_operation::visit_owner(fetch_visit& v) {
     else v.owner->visits.spawn(look_slowly(v, at, left, found));
 }
 
-// Everything about one slot that needs no read. Null: there is nothing to read, `s` says why.
-std::shared_ptr<partition::replica> fetch_operation::check(fetch_visit& v, fetch_slot& s) {
+// Everything about one slot that needs no read. Null: there is nothing to read, `s` says why. Not kept across a suspension.
+hosted_partition* fetch_operation::check(fetch_visit& v, fetch_slot& s) {
     s.error = kafka::error_code::none;
     s.slice = {};
     s.diverging = {};
@@ -211,14 +210,15 @@ std::shared_ptr<partition::replica> fetch_operation::check(fetch_visit& v, fetch
         s.watermark.woken = &watermark_moved;
         replica.wait(s.watermark);
     }
-    return hosted->replica;
+    return hosted;
 }
 
 // True: all slots from `at` on are answered. False: `at` needs a read that suspends.
 bool fetch_operation::look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left, bool& found) {
     for (; at; at = at->next) {
-        auto replica = check(v, *at);
-        if (!replica) continue;
+        auto* hosted = check(v, *at);
+        if (!hosted) continue;
+        auto* replica = hosted->replica.get();
         auto quick = replica->log().try_read(at->from, std::min(at->bytes_max, left), replica->high_watermark(), !found);
         if (!quick) {
             partition::replica::cancel(at->watermark); // look_slowly checks anew
@@ -238,8 +238,9 @@ bool fetch_operation::look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left,
 // Cold: the place is found by an index file and headers on disk.
 task<void> fetch_operation::look_slowly(fetch_visit& v, fetch_slot* from, std::uint32_t left, bool found) {
     for (fetch_slot* at = from; at; at = at->next) {
-        auto replica = check(v, *at);
-        if (!replica) continue;
+        auto* hosted = check(v, *at);
+        if (!hosted) continue;
+        auto replica = hosted->replica; // a reference of our own: the topic may be deleted while we read
         auto slice = co_await replica->log().read(at->from, std::min(at->bytes_max, left), replica->high_watermark(), !found);
         if (!slice) {
             at->error = to_kafka(slice.error());
@@ -372,31 +373,9 @@ void fetch_operation::ended() noexcept {
     for (std::size_t i = 0; i < slot_count_; ++i) slots_[i].slice = {};
     slot_count_ = 0;
     frame_ = {};
-    image_.reset();
     auto bytes = request_bytes_;
     c.at().fetches().put(*this);
     c.give_back(bytes); // last: others go on in it, and the connection may end
-}
-
-fetch_pool::~fetch_pool() {
-    while (auto* o = idle_.pop_front()) delete o;
-}
-
-fetch_operation& fetch_pool::take() {
-    if (auto* o = idle_.pop_front()) {
-        --count_;
-        return *o;
-    }
-    return *new fetch_operation;
-}
-
-void fetch_pool::put(fetch_operation& done) {
-    if (count_ == idle_max || done.slot_capacity_ > kept_slots_max) {
-        delete &done;
-        return;
-    }
-    ++count_;
-    idle_.push_back(done);
 }
 
 } // namespace millrace::server

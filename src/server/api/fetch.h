@@ -12,6 +12,7 @@
 #include "runtime/timer.h"
 #include "server/fetch_session.h"
 #include "server/frame_assembler.h"
+#include "server/operation_pool.h"
 #include "server/reply.h"
 #include "server/shard_context.h"
 
@@ -67,12 +68,15 @@ struct fetch_visit : runtime::message {
 
 class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag> {
   public:
+    // An operation that grew beyond it is not kept.
+    static constexpr std::size_t kept_slots_max = 1024;
+
     // Runs until the answer is ready and handed to `c`. False: the body does not decode, nothing was expected.
     runtime::task<bool> run(connection& c, frame request, kafka::request_header header, reader body);
     void ended() noexcept override;
+    bool worth_keeping() const { return slot_capacity_ <= kept_slots_max; }
 
   private:
-    friend class fetch_pool;
     struct wait_timer : runtime::timer {
         fetch_operation& owner;
         explicit wait_timer(fetch_operation& o) : timer{&on_fired}, owner{o} {}
@@ -81,7 +85,7 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     struct visits_home;  // awaitable: all visits are back
     struct hint_or_time; // awaitable
 
-    void lay_out(fetch_session& session);
+    void lay_out(fetch_session& session, const cluster::image& image);
     void begin_visits(fetch_visit::purpose why);
     void visit_ended();
     bool enough();
@@ -96,7 +100,7 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     static void visit_owner(fetch_visit& v);
     static bool look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left, bool& found);
     static runtime::task<void> look_slowly(fetch_visit& v, fetch_slot* from, std::uint32_t left, bool found);
-    static std::shared_ptr<partition::replica> check(fetch_visit& v, fetch_slot& s);
+    static hosted_partition* check(fetch_visit& v, fetch_slot& s);
     static void finish_visit(fetch_visit& v);
 
     frame frame_;
@@ -105,7 +109,6 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     std::int32_t correlation_id_ = 0;
     kafka::message_arena arena_;
     kafka::fetch_request request_;
-    cluster::image_ptr image_;
     shard_context* here_ = nullptr;
 
     std::unique_ptr<fetch_slot[]> slots_;
@@ -120,19 +123,6 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     std::vector<kafka::splice_point> points_;
 };
 
-class fetch_pool {
-  public:
-    static constexpr std::size_t idle_max = 64;
-    // An operation that grew beyond it is not kept.
-    static constexpr std::size_t kept_slots_max = 1024;
-
-    ~fetch_pool();
-    fetch_operation& take();
-    void put(fetch_operation& done);
-
-  private:
-    intrusive_list<fetch_operation, idle_fetch_tag> idle_;
-    std::size_t count_ = 0;
-};
+using fetch_pool = operation_pool<fetch_operation, idle_fetch_tag>;
 
 } // namespace millrace::server

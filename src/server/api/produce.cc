@@ -37,7 +37,7 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
     version_ = header.version;
     correlation_id_ = header.correlation_id;
     auto& here = c.at().here();
-    const auto image = here.image;
+    const auto& image = *here.image; // nothing here suspends
     c.expect(*this);
     silent = request_.acks == 0;
 
@@ -48,7 +48,7 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
     left_ = 1; // ours: nothing ends before all have begun
     std::size_t i = 0;
     for (const auto& topic : request_.topic_data) {
-        const auto* known = version_ >= version_by_id ? image->find(topic.topic_id) : image->find(topic.name);
+        const auto* known = version_ >= version_by_id ? image.find(topic.topic_id) : image.find(topic.name);
         for (const auto& wanted : topic.partition_data) resolve(appends_[i++], topic, known, wanted);
     }
     for (i = 0; i < count_; ++i) {
@@ -183,28 +183,6 @@ void produce_operation::ended() noexcept {
     auto bytes = request_bytes_;
     c.at().produces().put(*this);
     c.give_back(bytes); // last: others go on in it, and the connection may end
-}
-
-produce_pool::~produce_pool() {
-    while (auto* o = idle_.pop_front()) delete o;
-}
-
-produce_operation& produce_pool::take() {
-    if (auto* o = idle_.pop_front()) {
-        --count_;
-        return *o;
-    }
-    return *new produce_operation;
-}
-
-void produce_pool::put(produce_operation& done) {
-    constexpr std::size_t kept_appends_max = 1024;
-    if (count_ == idle_max || done.capacity_ > kept_appends_max) {
-        delete &done;
-        return;
-    }
-    ++count_;
-    idle_.push_back(done);
 }
 
 } // namespace millrace::server

@@ -9,6 +9,7 @@
 #include "partition/append_request.h"
 #include "runtime/mailbox.h"
 #include "server/frame_assembler.h"
+#include "server/operation_pool.h"
 #include "server/reply.h"
 #include "server/shard_context.h"
 
@@ -28,12 +29,15 @@ struct partition_append : runtime::message, partition::append_request {
 
 class produce_operation final : public reply, public hook_of<struct idle_produce_tag> {
   public:
+    // An operation that grew beyond it is not kept.
+    static constexpr std::size_t kept_appends_max = 1024;
+
     // Takes its place among the answers of `c` and starts. False: the body does not decode; nothing was started.
     bool start(connection& c, frame request, const kafka::request_header& header, reader body);
     void ended() noexcept override;
+    bool worth_keeping() const { return capacity_ <= kept_appends_max; }
 
   private:
-    friend class produce_pool;
     void resolve(partition_append& a, const kafka::produce_request::topic_entry& topic, const cluster::topic* known,
                  const kafka::produce_request::partition_entry& wanted);
     void one_done();
@@ -55,18 +59,6 @@ class produce_operation final : public reply, public hook_of<struct idle_produce
     std::size_t left_ = 0;
 };
 
-// Operations that wait to be used again: a request costs no allocation in the common case.
-class produce_pool {
-  public:
-    static constexpr std::size_t idle_max = 64;
-
-    ~produce_pool();
-    produce_operation& take();
-    void put(produce_operation& done);
-
-  private:
-    intrusive_list<produce_operation, idle_produce_tag> idle_;
-    std::size_t count_ = 0;
-};
+using produce_pool = operation_pool<produce_operation, idle_produce_tag>;
 
 } // namespace millrace::server

@@ -132,7 +132,7 @@ struct one_node {
             commits.push_back(std::make_unique<log::committer>(shard_id{i}, w.disk()));
             environments.push_back(std::make_unique<log::environment>(
                 log::environment{w.ports(shard_id{i}), commits[i].get(), &descriptors, &reserves, nullptr}));
-            contexts.push_back(std::make_unique<shard_context>(shard_id{i}, options, changes));
+            contexts.push_back(std::make_unique<shard_context>(shard_id{i}, options, changes, std::size_t{1} << 27));
             shards.push_back(contexts[i].get());
             changes.environments.push_back(environments[i].get());
         }
