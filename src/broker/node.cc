@@ -107,6 +107,7 @@ task<void> node::stop() {
     for (std::size_t i = 0; i < clean.size(); ++i) {
         directories_->at(i).checkpoints.recovery_points.clear();
         directories_->at(i).checkpoints.start_offsets.clear();
+        directories_->at(i).checkpoints.recovery_topics.clear();
     }
     for (auto& host : hosts_) {
         auto work = host->close_partitions();
@@ -115,6 +116,7 @@ task<void> node::stop() {
         for (auto& p : ended.closed) {
             auto& checkpoints = directories_->at(p.directory).checkpoints;
             checkpoints.recovery_points[p.name] = p.recovery_point;
+            checkpoints.recovery_topics[p.name.topic] = p.topic;
             checkpoints.start_offsets[p.name] = p.start_offset;
         }
     }

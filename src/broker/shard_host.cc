@@ -137,8 +137,8 @@ task<void> shard_host::close_some(std::vector<std::pair<server::partition_key, s
             out.unclean_directories.push_back(hosted.directory);
             continue;
         }
-        out.closed.push_back({hosted.directory, {hosted.topic, key.partition}, hosted.replica->log_end_offset(),
-                              hosted.replica->log_start_offset()});
+        out.closed.push_back({hosted.directory, {hosted.topic, key.partition}, key.topic,
+                              hosted.replica->log_end_offset(), hosted.replica->log_start_offset()});
     }
     done.count_down();
 }

@@ -20,6 +20,7 @@ namespace millrace::broker {
 struct closed_partition {
     std::size_t directory = 0;
     topic_partition name;
+    topic_id topic;
     log_offset recovery_point, start_offset;
 };
 

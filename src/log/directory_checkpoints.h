@@ -1,7 +1,8 @@
 // The files of a log directory that speak about all its partitions, in Kafka's formats: recovery points, log start
-// offsets, and the mark of a clean stop.
+// offsets, and the mark of a clean stop; and, in a file of our own, whose recovery points these are.
 // Owner: the broker; one shard, at start and at stop.
-// Invariant: the mark of a clean stop is gone, durably, before the first append after a start.
+// Invariant: the mark of a clean stop is gone, durably, before the first append after a start; the names that an unclean stop left
+// are durable before that too.
 #pragma once
 
 #include "base/ids.h"
@@ -19,6 +20,10 @@ class directory_checkpoints {
   public:
     offset_by_partition recovery_points;
     offset_by_partition start_offsets;
+    std::map<std::string, topic_id> recovery_topics; // a name alone may be that of an earlier topic
+
+    // Below it all was flushed at the last clean stop; zero if nothing is known of this topic.
+    log_offset recovery_point(const topic_partition& at, topic_id id) const;
 
     // Reads what is there and removes the mark; true if the mark was there.
     runtime::task<result<bool>> load(runtime::disk& disk, std::string directory);
@@ -27,6 +32,8 @@ class directory_checkpoints {
 
     static std::vector<std::byte> encode(const offset_by_partition& offsets);
     static bool decode(bytes_view text, offset_by_partition& into);
+    static std::vector<std::byte> encode(const std::map<std::string, topic_id>& topics);
+    static bool decode(bytes_view text, std::map<std::string, topic_id>& into);
     // "topic-3" to its parts.
     static std::optional<topic_partition> parse_directory_name(std::string_view name);
 };

@@ -126,14 +126,13 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
 
     start_ = std::max(start_, segments_.front()->base);
     std::size_t first = segments_.size() - 1;
+    std::optional<log_offset> unsafe_from;
     if (!clean_shutdown) {
         if (first > 0) --first; // only the last two can hold unflushed bytes
+        unsafe_from = log_offset{0};
         auto at = directory_checkpoints::parse_directory_name(name_in(directory_));
-        if (at && env_.checkpoints) {
-            auto point = env_.checkpoints->recovery_points.find(*at);
-            if (point != env_.checkpoints->recovery_points.end())
-                while (first + 1 < segments_.size() && segments_[first + 1]->base <= point->second) ++first;
-        }
+        if (at && env_.checkpoints) unsafe_from = env_.checkpoints->recovery_point(*at, id_);
+        while (first + 1 < segments_.size() && segments_[first + 1]->base <= *unsafe_from) ++first;
     }
     log_offset end = segments_[first]->base;
     std::size_t last = first;
@@ -142,7 +141,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         last = i;
         if (segments_[i]->base < end) co_return std::unexpected{errc::corrupt};
         end = segments_[i]->base;
-        auto scanned = co_await scan_segment(segments_[i], !clean_shutdown, end, torn);
+        auto scanned = co_await scan_segment(segments_[i], unsafe_from, end, torn);
         if (!scanned) co_return scanned;
     }
     // Behind a torn batch nothing was ever acknowledged.
@@ -195,9 +194,15 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     co_return result<void>{};
 }
 
-// Finds the end of one segment. `check`: every batch by its CRC, from the start, and the tail that fails is cut;
-// otherwise the stored indexes are taken and only the headers behind the last entry are read.
-runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment> s, bool check, log_offset& end, bool& torn) {
+// Finds the end of one segment. `unsafe_from`: after an unclean stop; every batch is checked by its CRC, from the start, and
+// the tail that fails is cut; what lies at or behind that offset is written again. Without it the stored indexes are taken
+// and only the headers behind the last entry are read.
+//
+// Why written again: a stop without a reboot leaves the page cache, and that shows pages which the device refused. Linux
+// marks them clean after a failed fsync and the next one succeeds without them (fsync(2), "Error reporting"), so before
+// anything is built on them they have to become dirty once more; the caller syncs.
+runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from,
+                                                        log_offset& end, bool& torn) {
     if (!s->file) {
         auto opened = co_await env_.world.disk->open(path(segment_file_name(s->base, ".log")), runtime::open_mode::write);
         if (!opened) co_return storage_failed();
@@ -205,6 +210,7 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
     }
     std::uint64_t size = s->file->size();
     s->size_bytes = size;
+    bool check = unsafe_from.has_value();
     if (!check) {
         auto loaded = co_await load(*s);
         if (!loaded) check = true;
@@ -238,9 +244,12 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
     limits.batch_size_max = batch_bytes_max;
     limits.base_offset_min = end;
     std::uint64_t good = position; // all before it is whole
+    std::uint64_t safe = position; // … and this far it need not be written again; the window holds the rest
     while (good < size) {
         std::size_t want = std::min<std::uint64_t>(records::header_size, size - good);
         if (!window.has(good, want)) {
+            auto kept = co_await write_back(*s, window, safe, good);
+            if (!kept) co_return kept;
             auto filled = co_await window.fill(good, want);
             if (!filled) co_return filled;
         }
@@ -248,6 +257,8 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         if (step.outcome == records::scan_outcome::short_) {
             std::uint64_t needed = std::max<std::uint64_t>(step.bytes_wanted, want);
             if (good + needed > size || window.has(good, needed)) break;
+            auto kept = co_await write_back(*s, window, safe, good);
+            if (!kept) co_return kept;
             auto filled = co_await window.fill(good, needed);
             if (!filled) co_return filled;
             continue;
@@ -260,9 +271,12 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         if (scanned_epochs_.empty() || scanned_epochs_.back().epoch < epoch) scanned_epochs_.push_back({epoch, b.base_offset});
         s->note_batch(b.last_offset, b.max_timestamp, bytes, config_.index_interval_bytes);
         good += bytes;
+        if (!unsafe_from || b.last_offset < *unsafe_from) safe = good;
         end = b.last_offset + 1;
         limits.base_offset_min = end;
     }
+    auto kept = co_await write_back(*s, window, safe, good);
+    if (!kept) co_return kept;
     torn = good < size;
     if (torn) {
         auto cut = co_await s->file->truncate(good);
@@ -270,6 +284,16 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         auto synced = co_await runtime::sync(*s->file);
         if (!synced) co_return storage_failed();
     }
+    co_return result<void>{};
+}
+
+// The bytes that were checked, not what a second read would give: a lost page may have left the cache meanwhile.
+runtime::task<result<void>> partition_log::write_back(segment& s, const read_window& checked, std::uint64_t& from,
+                                                      std::uint64_t to) {
+    if (from == to) co_return result<void>{};
+    auto wrote = co_await runtime::write(*s.file, from, checked.view(from, to - from));
+    if (!wrote) co_return storage_failed();
+    from = to;
     co_return result<void>{};
 }
 

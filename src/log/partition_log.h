@@ -10,6 +10,7 @@
 #include "log/epoch_cache.h"
 #include "log/errc.h"
 #include "log/log_config.h"
+#include "log/read_window.h"
 #include "log/recent_batches.h"
 #include "log/segment.h"
 #include "records/batch.h"
@@ -171,7 +172,9 @@ class partition_log {
     // open.cc
     runtime::task<result<void>> create();
     runtime::task<result<void>> recover(bool clean_shutdown);
-    runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, bool check, log_offset& end, bool& torn);
+    runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from, log_offset& end,
+                                             bool& torn);
+    runtime::task<result<void>> write_back(segment& s, const read_window& checked, std::uint64_t& from, std::uint64_t to);
     runtime::task<result<void>> check_metadata();
     // append.cc
     bool run_appends();

@@ -125,6 +125,7 @@ task<result<void>> disk::sync_directory(std::string path) {
     if (!asked.node->is_directory) co_return fail(ENOTDIR);
     begin_change();
     ++counts_.directory_syncs;
+    if (counts_.directory_syncs == directory_sync_failure_.at) co_return fail(directory_sync_failure_.error);
     asked.node->settle_entries(until);
     co_return result<void>{};
 }
@@ -163,6 +164,11 @@ void disk::drop_unsynced() {
 
 void disk::crash(bool torn) {
     root_ = root_->after_power_cut([this] { return when_.coin(); }, torn);
+    ++boot_;
+    cut_at_.reset();
+}
+
+void disk::end_process() {
     ++boot_;
     cut_at_.reset();
 }

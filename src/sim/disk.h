@@ -16,7 +16,7 @@ struct disk_counts {
     std::uint64_t writes = 0;
     std::uint64_t bytes_written = 0;
     std::uint64_t syncs = 0;           // of files, failed ones too
-    std::uint64_t directory_syncs = 0;
+    std::uint64_t directory_syncs = 0; // failed ones too
     std::uint64_t changes = 0;         // all operations that change something or make it durable: the crash points
 };
 
@@ -42,12 +42,20 @@ class disk final : public runtime::disk {
     // lets the code under test end by itself at each crash point.
     void cut_power_after(std::uint64_t changes) { cut_at_ = counts_.changes + changes; }
     bool power_is_cut() const { return cut_at_ && counts_.changes >= *cut_at_; }
+    // The process alone ended (kill -9), in the middle of whatever `cut_power_after` cut short: the kernel lives on, so
+    // all that was written and named can still be seen, durable or not. Files that were open answer with EIO.
+    void end_process();
 
     // The nth write or sync from now (1: the next) fails, once. A failed write leaves a seeded part of its bytes; a
     // failed sync loses what it should have written, and later syncs do not bring it back (as Linux does: the pages
-    // are marked clean).
+    // are marked clean). Readers see it until the next power cut.
     void fail_write(std::uint64_t nth, int error) { write_failure_ = {counts_.writes + nth, error}; }
     void fail_sync(std::uint64_t nth, int error) { sync_failure_ = {counts_.syncs + nth, error}; }
+    // Likewise of a directory; the next one that succeeds makes the names durable (they are in the journal, without which
+    // a file system does not go on).
+    void fail_directory_sync(std::uint64_t nth, int error) {
+        directory_sync_failure_ = {counts_.directory_syncs + nth, error};
+    }
     // Writes that would need more answer ENOSPC.
     void limit_capacity(std::uint64_t bytes) { capacity_bytes_ = bytes; }
 
@@ -76,6 +84,7 @@ class disk final : public runtime::disk {
     std::optional<std::uint64_t> cut_at_;
     failure write_failure_;
     failure sync_failure_;
+    failure directory_sync_failure_;
     std::uint64_t capacity_bytes_ = std::uint64_t{1} << 40;
     disk_counts counts_;
 };

@@ -76,8 +76,8 @@ void disk_node::change(data_change c) {
 void disk_node::settle(std::uint64_t until, bool durable_now) {
     if (until <= settled) return;
     auto count = static_cast<std::ptrdiff_t>(until - settled);
-    if (durable_now)
-        for (auto c = unsynced.begin(); c != unsynced.begin() + count; ++c) apply_change(durable, *c);
+    for (auto c = unsynced.begin(); c != unsynced.begin() + count; ++c)
+        if (durable_now || c->size) apply_change(durable, *c); // the journal has sizes, and what it has is not lost
     unsynced.erase(unsynced.begin(), unsynced.begin() + count);
     settled = until;
 }

@@ -52,7 +52,7 @@ struct disk_node {
     // --- files
     void change(data_change c);
     std::uint64_t changes() const { return settled + unsynced.size(); }
-    // Changes before number `until` become durable, or are lost for good.
+    // Changes before number `until` become durable, or (the bytes, not the sizes) are lost for good.
     void settle(std::uint64_t until, bool durable_now);
 
     // --- directories

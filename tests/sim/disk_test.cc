@@ -165,6 +165,32 @@ TEST_CASE("sim disk: a failed sync loses its bytes for good, even though the nex
     CHECK(text_of(w.disk().peek("/f")) == "");
 }
 
+TEST_CASE("sim disk: what a failed sync lost is durable once it was written again and synced") {
+    sim::world w{5};
+    REQUIRE(w.run(put(w.disk(), "/f", "", true, true)));
+    w.disk().fail_sync(1, EIO);
+    CHECK_FALSE(w.run(put(w.disk(), "/f", "abc", true, false)));
+    CHECK(w.run(put(w.disk(), "/f", "abc", true, false)));
+    w.drop_unsynced();
+    CHECK(text_of(w.disk().peek("/f")) == "abc");
+}
+
+TEST_CASE("sim disk: the end of the process alone leaves everything to be seen, and a power cut afterwards takes what was not synced") {
+    sim::world w{5};
+    REQUIRE(w.run(put(w.disk(), "/kept", "kept", true, true)));
+    w.disk().fail_directory_sync(1, EIO);
+    CHECK_FALSE(w.run(put(w.disk(), "/name", "synced bytes", true, true)));
+    REQUIRE(w.run(put(w.disk(), "/kept", "lost", false, false)));
+    w.disk().cut_power_after(0);
+    CHECK_FALSE(w.run(put(w.disk(), "/never", "", false, false)));
+    w.disk().end_process();
+    CHECK(text_of(w.disk().peek("/kept")) == "lost");
+    CHECK(text_of(w.disk().peek("/name")) == "synced bytes");
+    w.drop_unsynced();
+    CHECK(text_of(w.disk().peek("/kept")) == "kept");
+    CHECK(text_of(w.disk().peek("/name")) == "(none)");
+}
+
 TEST_CASE("sim disk: the nth write fails as told, a full disk refuses, and writes and syncs are counted") {
     sim::world w{11};
     w.disk().fail_write(2, EIO);
