@@ -120,6 +120,7 @@ task<void> node::stop() {
             checkpoints.start_offsets[p.name] = p.start_offset;
         }
     }
+    if (store_) co_await store_->close();
     for (std::size_t i = 0; i < clean.size(); ++i) {
         if (!clean[i] || directories_->at(i).commits.offline()) continue;
         auto saved = co_await directories_->save(i);

@@ -15,6 +15,7 @@ namespace millrace::cluster {
 inline constexpr const char* format_file_name = "millrace.format";
 inline constexpr const char* metadata_directory_name = "metadata";
 inline constexpr const char* changes_file_name = "changes";
+inline constexpr const char* closed_file_name = "closed"; // beside the changes: the last process ended as it should
 
 struct identity {
     std::string cluster_id;

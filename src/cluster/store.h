@@ -1,9 +1,10 @@
 // The metadata store: a flushed log of changes in the first data directory, and the image they add up to.
 // Owner: the node; shard 0 only.
-// Invariant: a change is published and answered only after it is flushed; changes run one at a time; after a failed write
-// or flush no further change is taken.
+// Invariant: a change is published and answered only after it is flushed, and so is all that an open store was read from;
+// changes run one at a time; after a failed write or flush no further change is taken.
 #pragma once
 
+#include "cluster/data_directory.h"
 #include "cluster/decide.h"
 #include "runtime/disk.h"
 #include "runtime/random.h"
@@ -35,6 +36,9 @@ class store {
     static runtime::task<outcome<std::unique_ptr<store>>> open(runtime::disk& disk, runtime::random& random,
                                                                store_options options);
 
+    // No change is taken afterwards. Spares the next start a flush; without it nothing is lost.
+    runtime::task<void> close();
+
     image_ptr current() const { return image_; }
     const std::string& cluster_id() const { return image_->cluster_id; }
     const store_options& options() const { return options_; }
@@ -55,8 +59,10 @@ class store {
         : disk_{disk}, random_{random}, options_{std::move(options)} {}
 
     runtime::task<outcome<void>> load();
-    runtime::task<outcome<void>> load_format();
-    runtime::task<outcome<void>> load_changes();
+    runtime::task<outcome<bool>> load_format();
+    runtime::task<outcome<void>> load_changes(bool was_there);
+    runtime::task<outcome<void>> make_durable(bytes_view believed);
+    std::string metadata_directory() const { return options_.directory + "/" + metadata_directory_name; }
     runtime::task<outcome<void>> commit(std::vector<std::byte> frame);
     runtime::task<outcome<void>> rewrite();
     runtime::task<outcome<topic_ptr>> commit_topic(topic changed, std::vector<std::byte> frame);

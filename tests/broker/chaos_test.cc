@@ -111,6 +111,24 @@ struct crowd {
     }
 };
 
+// A stop, a kill or a power cut; after the first two the page cache stays.
+void end_somehow(whole_node& n, sim::seeded_random& random) {
+    switch (random.next() % 3) {
+    case 0:
+        if (!n.w.disk().power_is_cut()) return n.stop();
+        [[fallthrough]];
+    case 1: return n.kill();
+    default: return n.crash();
+    }
+}
+
+void disarm(whole_node& n) {
+    n.w.disk().end_process(); // takes back a power cut that was to come
+    n.w.disk().fail_write(std::uint64_t{1} << 40, EIO);
+    n.w.disk().fail_sync(std::uint64_t{1} << 40, EIO);
+    n.w.disk().fail_directory_sync(std::uint64_t{1} << 40, EIO);
+}
+
 } // namespace
 
 TEST_CASE("node: whatever clients do and however they leave, all ends, nothing is held and the next client is served") {
@@ -144,32 +162,39 @@ TEST_CASE("node: whatever clients do and however they leave, all ends, nothing i
     }
 }
 
-TEST_CASE("node: power cuts and disk faults among all of that leave a disk that the next start takes") {
+TEST_CASE("node: power cuts, kills and disk faults among all of that leave a disk that a start without faults takes") {
     for (auto seed : sim::seeds(25)) {
         CAPTURE(seed);
         whole_node n{seed, 1 + seed % 3};
         if (seed % 2) n.options.log_dirs = {"/data", "/more"};
         n.start();
-        for (int life = 0; life < 3; ++life) {
-            {
+        for (int life = 0; life < 4; ++life) {
+            CAPTURE(life);
+            sim::seeded_random random{seed * 100 + static_cast<std::uint64_t>(life)};
+            if (n.node) {
                 crowd all{n, seed * 10 + static_cast<std::uint64_t>(life)};
                 all.join(4);
-                auto kind = all.random.next() % 4;
-                if (kind == 0) n.w.disk().fail_write(1 + all.random.next() % 60, ENOSPC);
-                else if (kind == 1) n.w.disk().fail_sync(1 + all.random.next() % 60, EIO);
-                else n.w.disk().cut_power_after(all.random.next() % 300);
+                auto kind = random.next() % 5;
+                if (kind == 0) n.w.disk().fail_write(1 + random.next() % 60, ENOSPC);
+                else if (kind == 1) n.w.disk().fail_sync(1 + random.next() % 60, EIO);
+                else if (kind == 2) n.w.disk().fail_directory_sync(1 + random.next() % 20, EIO);
+                else n.w.disk().cut_power_after(random.next() % 300);
                 for (int i = 0; i < 100; ++i) {
                     all.act();
                     if (all.random.next() % 3 == 0) n.w.run_for(milliseconds{all.random.next() % 10});
                 }
-                if (kind > 0) n.crash();
-                else n.stop();
             }
-            // What has not struck by now must not strike the next life.
-            n.w.disk().fail_write(std::uint64_t{1} << 40, EIO);
-            n.w.disk().fail_sync(std::uint64_t{1} << 40, EIO);
-            n.start();
+            end_somehow(n, random);
+            // What has not struck by now strikes the start or what comes after it. A start that fails is the end of a life.
+            if (life == 3) break;
+            auto up = n.try_start();
+            if (up) continue;
+            CAPTURE(up.error().line);
+            CHECK(up.error().line.find("damaged") == std::string::npos);
+            end_somehow(n, random);
         }
+        disarm(n);
+        n.start();
         wire c{n};
         CHECK(create(c, "last", 3) == error_code::none);
         for (int p = 0; p < 3; ++p) CHECK(produce(c, "last", p, {"x"}).code == error_code::none);
@@ -180,6 +205,72 @@ TEST_CASE("node: power cuts and disk faults among all of that leave a disk that 
                 bool known = some.code == error_code::none || some.code == error_code::offset_out_of_range;
                 CHECK(known);
             }
+    }
+}
+
+TEST_CASE("node: what acks=all and topic changes acknowledged in one life is there in all that follow, whatever failed between them") {
+    for (auto seed : sim::seeds(60)) {
+        CAPTURE(seed);
+        whole_node n{seed, 1 + seed % 3};
+        if (seed % 2) n.options.log_dirs = {"/data", "/more"};
+        sim::seeded_random random{seed};
+        std::map<std::pair<std::string, int>, std::map<std::int64_t, std::string>> told; // records by offset
+        std::map<std::string, bool> exists;
+        int sent = 0;
+        for (int life = 0; life < 6; ++life) {
+            CAPTURE(life);
+            bool last = life == 5;
+            auto kind = last ? 9 : random.next() % 6;
+            if (last) disarm(n);
+            if (kind == 0) n.w.disk().fail_write(1 + random.next() % 40, ENOSPC);
+            else if (kind <= 2) n.w.disk().fail_sync(1 + random.next() % 40, EIO);
+            else if (kind == 3) n.w.disk().fail_directory_sync(1 + random.next() % 12, EIO);
+            else if (kind == 4) n.w.disk().cut_power_after(random.next() % 250);
+            auto up = n.try_start();
+            if (!up) {
+                CAPTURE(up.error().line);
+                REQUIRE_FALSE(last);
+                CHECK(up.error().line.find("damaged") == std::string::npos);
+            } else {
+                wire c{n};
+                for (auto& [name, there] : exists) CHECK((n.topic(name) != nullptr) == there);
+                for (auto name : {"t0", "t1"}) exists[name] = n.topic(name) != nullptr;
+                for (auto& [at, records] : told) {
+                    CAPTURE(at.first);
+                    CAPTURE(at.second);
+                    for (auto& [offset, value] : records) {
+                        auto got = fetch(c, at.first, at.second, offset);
+                        if (got.code == error_code::kafka_storage_error && !last) break; // it could not be opened
+                        if (n.w.disk().power_is_cut()) break;
+                        REQUIRE(got.code == error_code::none);
+                        REQUIRE_FALSE(got.values.empty());
+                        CHECK(got.values.front() == value);
+                    }
+                }
+                for (int i = 0; i < 25 && !last; ++i) {
+                    auto name = "t" + std::to_string(random.next() % 2);
+                    if (!n.topic(name)) {
+                        auto code = create(c, name, 2, {{"segment.bytes", "1048576"}});
+                        if (code == error_code::none) exists[name] = true;
+                        else exists.erase(name);
+                        continue;
+                    }
+                    if (random.next() % 12 == 0) {
+                        for (int p = 0; p < 2; ++p) told.erase({name, p});
+                        auto code = remove(c, name);
+                        if (code == error_code::none) exists[name] = false;
+                        else exists.erase(name);
+                        continue;
+                    }
+                    auto p = static_cast<int>(random.next() % 2);
+                    auto value = std::to_string(++sent) + std::string(random.next() % 5 == 0 ? 300'000 : 10, 'v');
+                    auto got = produce(c, name, p, {value});
+                    // A deletion that was answered by an error may yet come with the next start.
+                    if (got.code == error_code::none && exists.contains(name)) told[{name, p}][got.offset.value] = value;
+                }
+            }
+            if (!last) end_somehow(n, random);
+        }
     }
 }
 

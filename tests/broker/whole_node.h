@@ -50,6 +50,12 @@ struct whole_node {
         if (node) stop();
         w.crash();
     }
+    // What kill -9 is: the process ends in the middle of things, the page cache stays.
+    void kill() {
+        if (!w.disk().power_is_cut()) w.disk().cut_power_after(0);
+        if (node) stop();
+        w.disk().end_process();
+    }
     void restart() {
         stop();
         start();

@@ -32,7 +32,7 @@ class wire {
         n.w.run(connect(*this));
         REQUIRE(stream_);
         n.w.spawn(shard_id{0}, tasks_, receive(*this));
-        REQUIRE(n.w.run_until([this] { return tasks_.running() == 1; }));
+        REQUIRE(n.w.run_until([this] { return ended_ || tasks_.running() == 1; })); // the node may close it at once
     }
     ~wire() {
         close();
