@@ -55,7 +55,7 @@ runtime::task<result<std::unique_ptr<partition_log>>> partition_log::open(enviro
     co_return std::move(log);
 }
 
-runtime::task<result<void>> partition_log::check_metadata() {
+runtime::task<result<bool>> partition_log::check_metadata() {
     auto stored = co_await runtime::read_whole(*env_.world.disk, path("partition.metadata"), small_file_bytes_max);
     if (stored) {
         std::string_view text = as_text(*stored);
@@ -65,13 +65,13 @@ runtime::task<result<void>> partition_log::check_metadata() {
         if (!known) co_return std::unexpected{errc::corrupt};
         if (id_.is_zero()) id_ = *known;
         if (*known != id_) co_return std::unexpected{errc::wrong_topic};
-        co_return result<void>{};
+        co_return true;
     }
     if (stored.error() != runtime::errc::not_found) co_return storage_failed();
     auto content = to_bytes("version: 0\ntopic_id: " + id_.to_string());
     auto wrote = co_await runtime::replace_whole(*env_.world.disk, directory_, "partition.metadata", std::move(content));
     if (!wrote) co_return storage_failed();
-    co_return result<void>{};
+    co_return false;
 }
 
 runtime::task<result<void>> partition_log::create() {
@@ -85,7 +85,7 @@ runtime::task<result<void>> partition_log::create() {
     first->indexes_loaded = first->content_known = true;
     segments_.push_back(std::move(first));
     auto metadata = co_await check_metadata(); // syncs the directory, and the new segment's name with it
-    if (!metadata) co_return metadata;
+    if (!metadata) co_return std::unexpected{metadata.error()};
     auto own = co_await env_.world.disk->sync_directory(directory_);
     if (!own) co_return storage_failed();
     auto parent = co_await env_.world.disk->sync_directory(parent_of(directory_));
@@ -122,7 +122,11 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         co_return co_await create();
     }
     auto metadata = co_await check_metadata();
-    if (!metadata) co_return metadata;
+    if (!metadata) co_return std::unexpected{metadata.error()};
+    if (!*metadata) { // the rest of a creation that failed, perhaps before the directory's own name was flushed
+        auto parent = co_await env_.world.disk->sync_directory(parent_of(directory_));
+        if (!parent) co_return storage_failed();
+    }
 
     start_ = std::max(start_, segments_.front()->base);
     std::size_t first = segments_.size() - 1;

@@ -247,6 +247,45 @@ TEST_CASE("log: the recovery point of a deleted topic says nothing about a new o
     CHECK(last.marks() == std::map<std::int64_t, std::int64_t>{{0, 100}, {1, 101}, {2, 102}});
 }
 
+TEST_CASE("log: a partition whose creation failed half-way survives a power cut once it was opened all the same") {
+    struct payments {
+        static result<std::unique_ptr<partition_log>> open(process& p, bool clean) {
+            return p.w.run(partition_log::open(p.env, root + "/payments-0", p.id, p.config, clean));
+        }
+        static void use(process& p, bool clean) {
+            auto opened = open(p, clean);
+            REQUIRE(opened);
+            std::swap(p.log, *opened);
+            CHECK(p.append_and_flush(1));
+            if (*opened) (void)p.w.run((*opened)->close());
+        }
+    };
+    for (int failing = 0; failing < 3; ++failing) {
+        CAPTURE(failing);
+        sim::world w{3};
+        {
+            process p{w};
+            REQUIRE(p.start());
+            if (failing == 0) w.disk().fail_sync(1, EIO);
+            else w.disk().fail_directory_sync(static_cast<std::uint64_t>(failing), EIO);
+            CHECK_FALSE(payments::open(p, true));
+            if (failing == 0) payments::use(p, true); // deleted, made again: there is nothing yet that says whose it was
+        }
+        if (failing > 0) {
+            process p{w};
+            REQUIRE(p.start());
+            payments::use(p, false);
+        }
+        w.drop_unsynced();
+        process p{w};
+        REQUIRE(p.start());
+        auto opened = payments::open(p, false);
+        REQUIRE(opened);
+        CHECK((*opened)->end_offset() == log_offset{1});
+        (void)w.run((*opened)->close());
+    }
+}
+
 TEST_CASE("log: one life after another with faults, kills and power cuts anywhere keeps all that was acknowledged") {
     for (auto seed : sim::seeds(300)) {
         CAPTURE(seed);
