@@ -115,7 +115,7 @@ struct crowd {
 void end_somehow(whole_node& n, sim::seeded_random& random) {
     switch (random.next() % 3) {
     case 0:
-        if (!n.w.disk().power_is_cut()) return n.stop();
+        if (n.node && !n.w.disk().power_is_cut()) return n.stop();
         [[fallthrough]];
     case 1: return n.kill();
     default: return n.crash();
