@@ -22,6 +22,7 @@ std::string counters_line(node& n) {
 #define MR_FIELD(of, name) field(out, #name, of.name.read())
         MR_FIELD(c, turns);
         MR_FIELD(c, waits);
+        MR_FIELD(c, busy_ns);
         MR_FIELD(c, stalls_parse);
         MR_FIELD(c, stalls_append);
         MR_FIELD(c, stalls_commit);
@@ -34,6 +35,7 @@ std::string counters_line(node& n) {
         MR_FIELD(c, ring_submissions);
         MR_FIELD(c, ring_punts);
         MR_FIELD(c, system_calls);
+        MR_FIELD(c, receives);
         MR_FIELD(c, bytes_received);
         MR_FIELD(c, bytes_sent_memory);
         MR_FIELD(c, bytes_sent_file);
@@ -50,6 +52,7 @@ std::string counters_line(node& n) {
         MR_FIELD(s, connections_closed);
         MR_FIELD(s, connections_refused);
         MR_FIELD(s, connections_expired);
+        MR_FIELD(s, connections_moved);
         MR_FIELD(s, requests);
         MR_FIELD(s, frames_refused);
         MR_FIELD(s, requests_waited);

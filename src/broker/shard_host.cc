@@ -15,6 +15,7 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
     : shard_{on}, directories_{directories}, descriptors_{closed_segments_max},
       context_{on.id(), options, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
       front_{context_, total} {
+    context_.load = &on.stats();
     for (std::size_t i = 0; i < directories.size(); ++i) {
         auto env = std::make_unique<log::environment>();
         env->world = on.world();

@@ -26,6 +26,7 @@ struct broker_options {
     std::vector<std::string> log_dirs;
     std::uint32_t shards = 0;                     // 0: one per usable core
     bool shard_pin = true;
+    std::int64_t connection_move_bytes = 4 << 20;
 
     std::int32_t num_partitions = 1;
     std::int32_t default_replication_factor = 1;

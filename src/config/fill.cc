@@ -32,6 +32,7 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     }
     o.shards = text("shards") == "auto" ? 0 : static_cast<std::uint32_t>(number("shards"));
     o.shard_pin = flag("shard.pin");
+    o.connection_move_bytes = number("connection.move.bytes");
     o.open_files_max = number("open.files.max");
     o.num_partitions = small("num.partitions");
     o.default_replication_factor = small("default.replication.factor");

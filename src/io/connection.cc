@@ -4,7 +4,9 @@
 #include "io/stream.h"
 #include "io/transport.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace millrace::io {
@@ -52,6 +54,7 @@ void connection::release() {
 // sender down.
 void connection::arm_receive(bool poll_first) {
     receive_in_flight_ = true;
+    wake_at(1);
     ring_driver::current().queue(receive_, [&](io_uring_sqe* e) {
         io_uring_prep_recv(e, fd_, nullptr, lent_buffers::buffer_bytes, 0);
         e->flags |= IOSQE_BUFFER_SELECT;
@@ -63,8 +66,23 @@ void connection::arm_receive(bool poll_first) {
 void connection::arm_exact() {
     receive_in_flight_ = true;
     auto rest = receiving_->impl_into.subspan(received_bytes_);
-    ring_driver::current().queue(
-        receive_, [&](io_uring_sqe* e) { io_uring_prep_recv(e, fd_, rest.data(), rest.size(), MSG_WAITALL); });
+    // The kernel waits first, for all that is missing: a receive that took what there is would wait for the whole mark
+    // again, which then is more than ever comes. The same rules out MSG_WAITALL.
+    wake_at(static_cast<int>(std::min(rest.size(), wake_bytes_max)));
+    ring_driver::current().queue(receive_, [&](io_uring_sqe* e) {
+        io_uring_prep_recv(e, fd_, rest.data(), rest.size(), 0);
+        e->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    });
+}
+
+// SO_RCVLOWAT (socket(7), tcp(7)): how much must have come before the ring's receive is woken. Without it a frame of 1 MB
+// wakes this shard three to four times, and a wake-up costs more than this call. The kernel lowers a mark that its
+// receive buffer cannot hold, and wakes at the end of the stream all the same.
+void connection::wake_at(int bytes) {
+    if (bytes == wake_bytes_) return;
+    wake_bytes_ = bytes;
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+    shard_.stats().system_calls.add(1);
 }
 
 void connection::finish_receive(int res) {
@@ -80,7 +98,10 @@ void connection::buffer_returned() { arm_receive(true); }
 void connection::on_received(ring_op& op, int res, std::uint32_t flags) noexcept {
     auto& self = static_cast<socket_op&>(op).owner;
     self.receive_in_flight_ = false;
-    if (res > 0) self.shard_.stats().bytes_received.add(static_cast<std::uint64_t>(res));
+    if (res > 0) {
+        self.shard_.stats().receives.add(1);
+        self.shard_.stats().bytes_received.add(static_cast<std::uint64_t>(res));
+    }
     if (self.exact_)
         self.received_exact(res);
     else
@@ -113,7 +134,7 @@ void connection::received_exact(int res) {
     if (closed_) return finish_receive(-ECANCELED);
     if (res > 0) {
         received_bytes_ += static_cast<std::size_t>(res);
-        // MSG_WAITALL still ends early at a signal or at the end of the stream (recv(2)).
+        // Less than asked for: a lowered mark, a signal, or the end of the stream.
         if (receiving_ && received_bytes_ < receiving_->impl_into.size()) return arm_exact();
         return finish_receive(static_cast<int>(received_bytes_));
     }
@@ -135,6 +156,15 @@ void connection::close() {
     // A read-ahead in flight still uses the file of the message at the front.
     if (!warming_) end_queue(-ECANCELED);
     end_if_idle();
+}
+
+int connection::depart() {
+    MR_ASSERT(!receiving_ && !receive_in_flight_ && lent_buffer_ < 0 && queue_.empty() && !polling_ && !warming_,
+              "a stream departs with work under way");
+    if (closed_ || failed_) return -1;
+    wake_at(1);
+    closed_ = true;
+    return std::exchange(fd_, -1);
 }
 
 void connection::let_go() {
@@ -164,6 +194,14 @@ void kernel_stream::receive_exact(runtime::receive_op& op, mutable_bytes into) {
 void kernel_stream::send(runtime::outgoing& message) { connection_->send(message); }
 std::size_t kernel_stream::queued_bytes() const { return connection_->queued_bytes(); }
 void kernel_stream::close() { connection_->close(); }
+std::unique_ptr<runtime::departed_stream> kernel_stream::depart() {
+    int fd = connection_->depart();
+    if (fd < 0) return nullptr;
+    return std::make_unique<departed_socket>(fd);
+}
+departed_socket::~departed_socket() {
+    if (fd_ >= 0) ::close(fd_);
+}
 runtime::endpoint kernel_stream::peer() const { return connection_->peer(); }
 runtime::endpoint kernel_stream::local() const { return connection_->local(); }
 

@@ -19,6 +19,7 @@ class connection final : public buffer_waiter {
     static constexpr std::size_t turn_send_bytes_max = 1 << 20;
     static constexpr std::uint32_t read_ahead_bytes_max = 1 << 20;
     static constexpr std::size_t gathered_parts_max = 64;
+    static constexpr std::size_t wake_bytes_max = 1 << 20;
 
     connection(int fd, kernel_transport& transport);
 
@@ -28,6 +29,7 @@ class connection final : public buffer_waiter {
     void send(runtime::outgoing& message);
     std::size_t queued_bytes() const { return queued_bytes_; }
     void close();
+    int depart(); // the descriptor, which nothing here uses any more; -1: closed or failed
     void let_go(); // the stream is gone; may delete this
 
     const runtime::endpoint& peer() const { return peer_; }
@@ -54,6 +56,7 @@ class connection final : public buffer_waiter {
     // receiving (connection.cc)
     void arm_receive(bool poll_first);
     void arm_exact();
+    void wake_at(int bytes);
     void finish_receive(int res);
     void buffer_returned() override;
     static void on_received(ring_op& op, int res, std::uint32_t flags) noexcept;
@@ -87,6 +90,7 @@ class connection final : public buffer_waiter {
     int lent_buffer_ = -1;
     bool receive_in_flight_ = false;
     bool exact_ = false;
+    int wake_bytes_ = 1; // as the kernel has it
 
     sender sender_;
     socket_op poll_;

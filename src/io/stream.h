@@ -6,10 +6,22 @@
 
 #include "runtime/transport.h"
 
+#include <utility>
+
 namespace millrace::io {
 
 class connection;
 class kernel_transport;
+
+class departed_socket final : public runtime::departed_stream {
+  public:
+    explicit departed_socket(int fd) : fd_{fd} {}
+    ~departed_socket() override;
+    int take() { return std::exchange(fd_, -1); }
+
+  private:
+    int fd_;
+};
 
 class kernel_stream final : public runtime::stream {
   public:
@@ -22,6 +34,7 @@ class kernel_stream final : public runtime::stream {
     void send(runtime::outgoing& message) override;
     std::size_t queued_bytes() const override;
     void close() override;
+    std::unique_ptr<runtime::departed_stream> depart() override;
     runtime::endpoint peer() const override;
     runtime::endpoint local() const override;
 

@@ -82,6 +82,10 @@ result<std::unique_ptr<runtime::listener>> kernel_transport::listen(const runtim
     return std::make_unique<kernel_listener>(*fd, *this, handler);
 }
 
+std::unique_ptr<runtime::stream> kernel_transport::take_in(std::unique_ptr<runtime::departed_stream> from) {
+    return std::make_unique<kernel_stream>(static_cast<departed_socket&>(*from).take(), *this);
+}
+
 runtime::task<result<std::unique_ptr<runtime::stream>>> kernel_transport::connect(runtime::endpoint to) {
     auto address = numeric_address(to);
     if (!address) {

@@ -22,6 +22,7 @@ class kernel_transport final : public runtime::transport {
     runtime::result<std::unique_ptr<runtime::listener>> listen(const runtime::endpoint& at, int backlog,
                                                                runtime::accept_handler& handler) override;
     runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint to) override;
+    std::unique_ptr<runtime::stream> take_in(std::unique_ptr<runtime::departed_stream> from) override;
 
     lent_buffers& buffers() { return buffers_; }
     // Room to gather small pieces of files for one send; used within one call only.

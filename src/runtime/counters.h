@@ -25,6 +25,7 @@ struct counters {
     // loop
     counter turns;
     counter waits;               // turns that ended in a sleeping wait
+    counter busy_ns;             // in turns; what the kernel does for the ring while we wait is not in it
     counter stalls_parse;        // turns over stall_threshold, by the phase that took longest
     counter stalls_append;
     counter stalls_commit;
@@ -39,6 +40,7 @@ struct counters {
     counter ring_punts;          // operations known to go to a kernel worker thread: file sync, open, buffered ring write …
     counter system_calls;        // made directly by the loop, without ring_enters
     // bytes
+    counter receives;            // that brought bytes
     counter bytes_received;
     counter bytes_sent_memory;   // sent from user memory by send(2)
     counter bytes_sent_file;     // sendfile and splice: never in user space

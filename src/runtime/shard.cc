@@ -156,6 +156,7 @@ void shard::turn() {
     idle = run_ready() && idle;
     idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
     auto sent = world_.clock->now();
+    stats_.busy_ns.add(static_cast<std::uint64_t>((sent - turn_began_).count()));
     if (sent - turn_began_ >= limits_.stall_threshold) {
         auto longest = parsed - turn_began_;
         counter* cause = &stats_.stalls_parse;

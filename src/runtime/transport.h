@@ -1,5 +1,5 @@
 // Port: byte streams between machines. `io` uses sockets, `sim` queues with delays.
-// Owner: a listener and its streams belong to one shard and never leave it.
+// Owner: a listener and its streams belong to one shard; what a stream is made of may go to another (`depart`).
 // Invariant: one writer per stream: outgoing messages leave in the order of `send`, each whole; bytes received are
 // handed out once, in order.
 #pragma once
@@ -50,6 +50,12 @@ struct receive_op : completion {
     mutable_bytes impl_into;
 };
 
+// A stream between two shards. Dropped, it ends the connection.
+class departed_stream {
+  public:
+    virtual ~departed_stream() = default;
+};
+
 class stream {
   public:
     virtual ~stream() = default; // REQUIRES: closed, and no operation in flight
@@ -69,6 +75,11 @@ class stream {
 
     // Ends both directions: pending operations complete with -ECANCELED or -ECONNRESET. Idempotent.
     virtual void close() = 0;
+
+    // Takes the connection out, for `transport::take_in` of another shard; this stream is then as closed. Bytes that were
+    // handed out are the caller's to bring along. Null: it cannot, or is closed, or has failed.
+    // REQUIRES: no receive or send in flight, no buffer lent.
+    virtual std::unique_ptr<departed_stream> depart() { return nullptr; }
 
     virtual endpoint peer() const = 0;
     virtual endpoint local() const = 0;
@@ -97,6 +108,8 @@ class transport {
     // `backlog` as in listen(2). Several shards may listen on one address (SO_REUSEPORT).
     virtual result<std::unique_ptr<listener>> listen(const endpoint& at, int backlog, accept_handler& handler) = 0;
     virtual task<result<std::unique_ptr<stream>>> connect(endpoint to) = 0;
+    // On the shard that the connection is to live on. `from` departed from a transport of the same kind.
+    virtual std::unique_ptr<stream> take_in(std::unique_ptr<departed_stream> from) = 0;
 };
 
 // --- awaitable forms ---------------------------------------------------------------------------------------------

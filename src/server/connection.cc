@@ -17,7 +17,16 @@ connection::connection(front& at, std::unique_ptr<runtime::stream> with, runtime
     : front_{at}, here_{at.here()}, stream_{std::move(with)}, advertised_{std::move(advertised)},
       peer_host_{stream_->peer().host},
       assembler_{static_cast<std::size_t>(here_.options.socket_request_max_bytes)}, stall_timer_{*this},
+      choice_{static_cast<std::uint64_t>(here_.options.connection_move_bytes)},
       last_active_{runtime::shard::current().now()} {}
+
+connection::connection(front& at, std::unique_ptr<runtime::stream> with, moving_connection&& from)
+    : connection{at, std::move(with), std::move(from.advertised)} {
+    aside_ = std::move(from.received);
+    rest_ = aside_;
+    session_ = std::move(from.session);
+    choice_ = from.choice;
+}
 
 connection::~connection() { MR_ASSERT(in_flight_ == 0, "a connection ended before its requests"); }
 
@@ -45,12 +54,38 @@ task<void> connection::serve() {
         last_active_ = runtime::shard::current().now();
         here_.stats.requests.add(1);
         if (!co_await serve_frame(std::move(request))) break;
+        // Asked between two frames, and seldom: nothing is known before `connection.move.bytes` were worked with.
+        if (choice_.home() && co_await leave()) break;
     }
     closing_ = true;
     stall_timer_.unlink();
     stream_->close();
     while (in_flight_ > 0) co_await change();
     if (reserved_bytes_) here_.request_bytes.give_back(std::exchange(reserved_bytes_, 0));
+}
+
+// True: `moving_` holds the connection. Not before the answers of all its requests are out, so that their order stays.
+task<bool> connection::leave() {
+    auto to = *choice_.home();
+    if (to == here_.id) {
+        choice_.decided();
+        co_return false;
+    }
+    auto free = front_.has_time(to);
+    if (!free) co_return false; // asked again after the next request
+    choice_.decided();
+    if (!*free) co_return false;
+    set_aside_rest();
+    while (in_flight_ > 0) co_await change();
+    if (closing_) co_return false;
+    moving_.stream = stream_->depart();
+    if (!moving_.stream) co_return false;
+    moving_.to = to;
+    moving_.advertised = std::move(advertised_);
+    moving_.received.assign(rest_.begin(), rest_.end());
+    moving_.session = std::move(session_);
+    moving_.choice = choice_;
+    co_return true;
 }
 
 // This and `serve_frame` are a coroutine frame each per request, and the request's bytes a third allocation: all come from

@@ -1,5 +1,5 @@
 // One client's connection: cuts frames, starts requests, sends the answers in the order of the requests.
-// Owner: the front of its shard; ends when `serve` has ended.
+// Owner: the front of its shard; ends when `serve` has ended, and goes on as another where it moves to another shard.
 // Invariant: produce requests overlap with produce requests, up to `produces_in_flight_max`; any other request runs alone,
 // because clients rely on the order in which one connection's requests take effect. Bytes of requests are within the
 // shard's byte budget until their answer is sent: a small request from when it is whole, a large one from when
@@ -27,10 +27,14 @@ class connection final : public hook_of<struct connection_tag> {
     static constexpr auto frame_stall_max = runtime::seconds{10};
 
     connection(front& at, std::unique_ptr<runtime::stream> with, runtime::endpoint advertised);
+    // Goes on with one that comes from another shard; `with` was made of its stream.
+    connection(front& at, std::unique_ptr<runtime::stream> with, moving_connection&& from);
     ~connection();
 
-    // Until the client has gone, broke the protocol, or was closed; all its requests have ended then.
+    // Until the client has gone, broke the protocol, or was closed, or until it is to move; all its requests have ended then.
     runtime::task<void> serve();
+    // After `serve`: with a stream, if the connection goes on at another shard.
+    moving_connection moving() { return std::move(moving_); }
     // Ends it from outside. Idempotent.
     void close();
 
@@ -43,6 +47,8 @@ class connection final : public hook_of<struct connection_tag> {
     void answered(reply& r);
     void sent(reply& r);
     void give_back(std::size_t request_bytes);
+    // Where a request's records are, so that the connection can move to them.
+    void worked(shard_id owner, std::uint64_t bytes) { choice_.worked(owner, bytes); }
 
     fetch_session& session();
     front& at() { return front_; }
@@ -62,6 +68,7 @@ class connection final : public hook_of<struct connection_tag> {
     runtime::task<next> next_frame(frame& out);
     runtime::task<bool> serve_frame(frame request);
     runtime::task<bool> serve_alone(frame request, kafka::request_header header, reader body);
+    runtime::task<bool> leave();
     void set_aside_rest();
     void stalled();
     void refuse(std::string_view why);
@@ -84,6 +91,8 @@ class connection final : public hook_of<struct connection_tag> {
     std::size_t in_flight_ = 0; // operations that have not ended
     std::coroutine_handle<> waiting_{};
     std::unique_ptr<fetch_session> session_;
+    home_choice choice_;
+    moving_connection moving_;
     runtime::mono_time last_active_;
     bool closing_ = false;
 };

@@ -6,7 +6,9 @@ namespace millrace::server {
 
 using runtime::task;
 
-front::front(shard_context& here, connection_count& total) : here_{here}, total_{total}, idle_timer_{*this} {}
+front::front(shard_context& here, connection_count& total) : here_{here}, total_{total}, idle_timer_{*this} {
+    here.entrance = this;
+}
 
 front::~front() { MR_ASSERT(connections_.empty(), "a front ended before its connections"); }
 
@@ -61,11 +63,39 @@ void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
         s->close();
         return;
     }
-    ++of_host;
     total_.open.fetch_add(1, std::memory_order_relaxed);
-    ++open_;
     auto where = advertised(at, *s);
-    scope_.spawn(serve(std::make_unique<connection>(*this, std::move(s), std::move(where))));
+    begin(std::make_unique<connection>(*this, std::move(s), std::move(where)));
+}
+
+void front::begin(std::unique_ptr<connection> c) {
+    ++by_host_[c->peer_host()];
+    ++open_;
+    scope_.spawn(serve(std::move(c)));
+}
+
+// One that moves counts for max.connections all the time, and for max.connections.per.ip where it is.
+task<void> front::take_in(shard_context& there, moving_connection from) {
+    auto& self = *there.entrance;
+    if (self.scope_.closed()) {
+        self.total_.open.fetch_sub(1, std::memory_order_relaxed);
+        there.stats.connections_closed.add(1);
+        co_return; // `from` ends, and the connection with it
+    }
+    auto s = runtime::shard::current().world().transport->take_in(std::move(from.stream));
+    self.begin(std::make_unique<connection>(self, std::move(s), std::move(from)));
+}
+
+std::optional<bool> front::has_time(shard_id there) {
+    samples_.resize(here_.shards.size());
+    auto& before = samples_[there.value];
+    busy_sample now{runtime::shard::current().now(), here_.shards[there.value]->load->busy_ns.read()};
+    auto passed = now.when - before.when;
+    if (passed < busy_sample_min) return std::nullopt;
+    auto busy = std::chrono::nanoseconds{now.busy_ns - before.busy_ns};
+    before = now;
+    if (passed > busy_sample_max) return std::nullopt;
+    return busy < passed * busy_part_max;
 }
 
 task<void> front::serve(std::unique_ptr<connection> c) {
@@ -74,9 +104,17 @@ task<void> front::serve(std::unique_ptr<connection> c) {
     c->unlink();
     auto host = by_host_.find(c->peer_host());
     if (host != by_host_.end() && --host->second == 0) by_host_.erase(host);
+    auto moving = c->moving();
     c.reset();
-    total_.open.fetch_sub(1, std::memory_order_relaxed);
     --open_;
+    if (moving.stream) {
+        here_.stats.connections_moved.add(1);
+        auto& there = *here_.shards[moving.to.value];
+        auto arrival = take_in(there, std::move(moving));
+        co_await runtime::run_on(there.id, there.visits, std::move(arrival));
+        co_return;
+    }
+    total_.open.fetch_sub(1, std::memory_order_relaxed);
     here_.stats.connections_closed.add(1);
 }
 

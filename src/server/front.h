@@ -8,10 +8,12 @@
 #include "runtime/timer.h"
 #include "server/api/fetch.h"
 #include "server/api/produce.h"
+#include "server/moving_connection.h"
 #include "server/shard_context.h"
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +32,11 @@ class front final {
   public:
     static constexpr int backlog = 1024;
     static constexpr auto idle_check_period = runtime::seconds{10};
+    // A shard that is busy for more of its time than this takes in no connections of others: what it gains by them, it and
+    // the shard they leave would lose by waiting for it.
+    static constexpr double busy_part_max = 0.5;
+    static constexpr auto busy_sample_min = runtime::milliseconds{20};
+    static constexpr auto busy_sample_max = runtime::seconds{2};
 
     front(shard_context& here, connection_count& total);
     ~front(); // REQUIRES: closed
@@ -45,6 +52,8 @@ class front final {
     produce_pool& produces() { return produces_; }
     fetch_pool& fetches() { return fetches_; }
     std::size_t connections() const { return open_; }
+    // Whether `there` has time for one of our connections; nothing: not known yet, to be asked again a little later.
+    std::optional<bool> has_time(shard_id there);
     runtime::report_limit& limit() { return limit_; }
     std::int32_t next_session_id() { return ++sessions_; }
 
@@ -62,7 +71,14 @@ class front final {
         static void on_fired(runtime::timer& t) noexcept { static_cast<idle_timer&>(t).owner.close_idle(); }
     };
 
+    struct busy_sample {
+        runtime::mono_time when{};
+        std::uint64_t busy_ns = 0;
+    };
+
     void accepted(entrance& at, std::unique_ptr<runtime::stream> s);
+    void begin(std::unique_ptr<connection> c);
+    static runtime::task<void> take_in(shard_context& there, moving_connection from);
     runtime::endpoint advertised(const entrance& at, const runtime::stream& s) const;
     runtime::task<void> serve(std::unique_ptr<connection> c);
     void close_idle();
@@ -74,6 +90,7 @@ class front final {
     std::vector<std::unique_ptr<entrance>> entrances_;
     intrusive_list<connection, struct connection_tag> connections_;
     std::unordered_map<std::string, std::int32_t> by_host_;
+    std::vector<busy_sample> samples_; // by shard, of when a connection last asked
     std::size_t open_ = 0;
     std::int32_t sessions_ = 0;
     runtime::report_limit limit_;

@@ -22,6 +22,7 @@ struct server_counters {
     runtime::counter connections_accepted;
     runtime::counter connections_closed;
     runtime::counter connections_refused;  // over max.connections or max.connections.per.ip
+    runtime::counter connections_moved;    // to another shard
     runtime::counter connections_expired;  // connections.max.idle.ms, or a frame that stalled while others waited
     runtime::counter requests;
     runtime::counter frames_refused;       // impossible size, unknown API or version, body that does not decode
@@ -32,6 +33,8 @@ struct server_counters {
     runtime::counter fetches_parked;       // long polls that waited
     runtime::counter fetch_bytes;          // record bytes in answers
 };
+
+class front;
 
 class shard_context {
   public:
@@ -48,6 +51,8 @@ class shard_context {
     cluster::image_ptr image;
     leader_epoch epoch = no_epoch; // of this start, for all partitions
     std::span<shard_context* const> shards; // all of the node, by shard id; another's members are not touched from here
+    front* entrance = nullptr;                // this shard's
+    const runtime::counters* load = nullptr;  // of this shard's loop
     partition_table partitions;
     byte_budget request_bytes;
     server_counters stats;

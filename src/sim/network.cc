@@ -14,16 +14,32 @@ using namespace runtime;
 
 namespace {
 
+struct departed_end final : departed_stream {
+    explicit departed_end(std::shared_ptr<stream_end> e) : end{std::move(e)} {}
+    ~departed_end() override {
+        if (end) end->close();
+    }
+    std::shared_ptr<stream_end> end;
+};
+
 class sim_stream final : public stream {
   public:
     explicit sim_stream(std::shared_ptr<stream_end> end) : end_{std::move(end)} {}
-    ~sim_stream() override { end_->close(); }
+    ~sim_stream() override {
+        if (end_) end_->close();
+    }
     void receive(receive_op& op) override { end_->receive(op); }
     void release(receive_op& op) override { op.bytes = {}; }
     void receive_exact(receive_op& op, mutable_bytes into) override { end_->receive_exact(op, into); }
     void send(outgoing& message) override { end_->send(message); }
     std::size_t queued_bytes() const override { return end_->queued_bytes(); }
-    void close() override { end_->close(); }
+    void close() override {
+        if (end_) end_->close();
+    }
+    std::unique_ptr<departed_stream> depart() override {
+        if (!end_->depart()) return nullptr;
+        return std::make_unique<departed_end>(std::move(end_));
+    }
     endpoint peer() const override { return end_->peer; }
     endpoint local() const override { return end_->local; }
 
@@ -109,6 +125,12 @@ void network::reset_all() {
     for (auto& weak : ends_)
         if (auto end = weak.lock()) end->reset_both();
     ends_.clear();
+}
+
+std::unique_ptr<stream> transport::take_in(std::unique_ptr<departed_stream> from) {
+    auto end = std::exchange(static_cast<departed_end&>(*from).end, nullptr);
+    end->settle(*home_);
+    return std::make_unique<sim_stream>(std::move(end));
 }
 
 result<std::unique_ptr<listener>> transport::listen(const endpoint& at, int backlog, accept_handler& handler) {

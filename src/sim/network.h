@@ -46,6 +46,7 @@ class transport final : public runtime::transport {
     runtime::result<std::unique_ptr<runtime::listener>> listen(const runtime::endpoint& at, int backlog,
                                                                runtime::accept_handler& handler) override;
     runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint to) override;
+    std::unique_ptr<runtime::stream> take_in(std::unique_ptr<runtime::departed_stream> from) override;
     // The shard whose streams these are. REQUIRES: told before the first use.
     void serve(runtime::shard& home) { home_ = &home; }
 

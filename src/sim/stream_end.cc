@@ -56,12 +56,12 @@ void stream_end::answer_receive() {
     } else if (!ended_) {
         return;
     }
-    when_.complete(home_, *std::exchange(receiving_, nullptr), res);
+    when_.complete(*home_, *std::exchange(receiving_, nullptr), res);
 }
 
 void stream_end::send(outgoing& message) {
     if (closed_ || broken_) {
-        when_.complete(home_, message, closed_ ? -ECANCELED : -EPIPE);
+        when_.complete(*home_, message, closed_ ? -ECANCELED : -EPIPE);
         return;
     }
     message.impl_piece = message.impl_offset = 0;
@@ -116,7 +116,7 @@ void stream_end::pump() {
     queued_bytes_ -= segment.size();
     if (message.impl_piece == message.pieces.size()) {
         queue_.remove(message);
-        when_.complete(home_, message, 0);
+        when_.complete(*home_, message, 0);
     }
     to->travelling_ += segment.size();
     when_.at(next_arrival(), [to, bytes = std::move(segment)]() mutable { to->arrive(std::move(bytes)); });
@@ -146,9 +146,9 @@ void stream_end::arrive_end() {
 }
 
 void stream_end::end_operations(int error) {
-    while (auto* message = queue_.pop_front()) when_.complete(home_, *message, error);
+    while (auto* message = queue_.pop_front()) when_.complete(*home_, *message, error);
     queued_bytes_ = 0;
-    if (receiving_) when_.complete(home_, *std::exchange(receiving_, nullptr), error);
+    if (receiving_) when_.complete(*home_, *std::exchange(receiving_, nullptr), error);
 }
 
 void stream_end::close() {
@@ -160,6 +160,11 @@ void stream_end::close() {
     if (!to) return;
     when_.at(next_arrival(), [to] { to->arrive_end(); });
     to->kick();
+}
+
+bool stream_end::depart() {
+    MR_ASSERT(!receiving_ && queue_.empty(), "a stream departs with work under way");
+    return !closed_ && !broken_;
 }
 
 void stream_end::reset() {

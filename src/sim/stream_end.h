@@ -13,7 +13,7 @@ namespace millrace::sim {
 class stream_end final : public std::enable_shared_from_this<stream_end> {
   public:
     stream_end(schedule& when, runtime::shard& home, runtime::endpoint local, runtime::endpoint peer)
-        : local{std::move(local)}, peer{std::move(peer)}, when_{when}, home_{home} {}
+        : local{std::move(local)}, peer{std::move(peer)}, when_{when}, home_{&home} {}
     static void join(const std::shared_ptr<stream_end>& a, const std::shared_ptr<stream_end>& b) {
         a->other_ = b;
         b->other_ = a;
@@ -27,6 +27,8 @@ class stream_end final : public std::enable_shared_from_this<stream_end> {
     void send(runtime::outgoing& message);
     std::size_t queued_bytes() const { return queued_bytes_; }
     void close();
+    bool depart(); // false: closed or broken
+    void settle(runtime::shard& on) { home_ = &on; }
     void reset(); // the connection broke, as seen from here
     void reset_both() {
         if (auto end = other_.lock()) end->reset();
@@ -46,7 +48,7 @@ class stream_end final : public std::enable_shared_from_this<stream_end> {
     std::size_t unread_bytes() const { return arrived_.size() + travelling_; }
 
     schedule& when_;
-    runtime::shard& home_;
+    runtime::shard* home_;
     std::weak_ptr<stream_end> other_;
 
     std::deque<std::byte> arrived_;

@@ -14,6 +14,7 @@ Broker CPU: user and system time of all its threads (/proc/PID/stat). GB: 10^9 b
 of batches. Each pair has a new topic; what it wrote is flushed to the disk before its hot fetch, outside every measurement.
 """
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -24,6 +25,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bench.held_memory import HeldMemory  # noqa: E402
 from harness import process, wire  # noqa: E402
 from harness.broker import TREE, Broker, Reference, clean_environment, has_reference  # noqa: E402
 
@@ -53,15 +55,9 @@ def settle():
     time.sleep(0.5)
 
 
-def touch_memory(home, size):
-    """On a virtual machine the first use of a page that was free for a while is paid for by whoever comes first: about two
-    CPU seconds per GB, several times what a broker needs for it. So the page cache that a producer is about to fill was used
-    a moment ago, for every side alike."""
-    path, block = os.path.join(home, "touch"), bytes(1 << 20)
-    with open(path, "wb", buffering=0) as file:
-        for _ in range(int(size * 1.1) >> 20):
-            file.write(block)
-    os.remove(path)
+def memory_for(size):
+    """What a producer, its broker and the page cache take for `size` bytes of records, with room."""
+    return int(size * 1.3) + (512 << 20)
 
 
 class Figures:
@@ -79,13 +75,12 @@ class Figures:
         return [one[what] for one in self.all.get((case, system), [])]
 
 
-def measured(figures, case, broker, *command, touch=None):
+def measured(figures, case, broker, *command, memory=contextlib.nullcontext()):
     settle()
-    if touch:
-        touch_memory(*touch)
-    before = process.cpu_seconds(broker.pid)
-    said = run(*command)
-    time.sleep(0.05)  # answers that the client did not wait for
+    with memory:
+        before = process.cpu_seconds(broker.pid)
+        said = run(*command)
+        time.sleep(0.05)  # answers that the client did not wait for
     if figures:
         figures.add(case, broker.name, said, process.cpu_seconds(broker.pid) - before)
 
@@ -94,7 +89,7 @@ def one_broker(figures, broker, topic, records, fetch_bytes, home):
     with broker.connect(60) as client:
         client.make_topic(topic)
     measured(figures, PRODUCE, broker, program("rdkafka_producer"), broker.bootstrap, topic, records, RECORD_BYTES, 1,
-             touch=(home, records * RECORD_BYTES))
+             memory=HeldMemory(home, memory_for(records * RECORD_BYTES)))
     measured(figures, PLAIN, broker, program("fetch_reader"), *broker.address, topic, records * RECORD_BYTES, fetch_bytes)
     measured(figures, LIBRDKAFKA, broker, program("rdkafka_consumer"), broker.bootstrap, topic, records)
     with broker.connect(60) as client:
@@ -104,8 +99,8 @@ def one_broker(figures, broker, topic, records, fetch_bytes, home):
 def pumps(figures, home, size, fetch_bytes):
     for case, mode, chunk in ((RECEIVE, "receive", 1 << 20), (SENDFILE, "sendfile", fetch_bytes), (ASKED, "asked", fetch_bytes)):
         settle()
-        touch_memory(home, size)
-        said = run(program("pump"), mode, os.path.join(home, "pump"), size, chunk)
+        with HeldMemory(home, memory_for(size)):
+            said = run(program("pump"), mode, os.path.join(home, "pump"), size, chunk)
         figures.add(case, "pump", said, said["cpu"])
         os.remove(os.path.join(home, "pump"))
 

@@ -25,6 +25,7 @@ struct whole_node {
         options.listeners = {{"PLAINTEXT", "127.0.0.1", port}};
         options.log_dirs = {"/data"};
         options.auto_create_topics_enable = false;
+        options.connection_move_bytes = 20'000; // small, so that connections move in every test that does some work
     }
     ~whole_node() {
         if (node) stop();

@@ -74,6 +74,7 @@ class scripted_transport final : public runtime::transport {
         made_ = made.get();
         co_return std::move(made);
     }
+    std::unique_ptr<runtime::stream> take_in(std::unique_ptr<runtime::departed_stream>) override { return nullptr; }
     scripted_stream& stream() { return *made_; }
 
   private:

@@ -111,6 +111,97 @@ TEST_CASE("stream: a large frame is received straight into the caller's memory b
     CHECK(p.w.shard->stats().bytes_copied.read() == 0);
 }
 
+TEST_CASE("stream: a large frame wakes its receiver once, however many pieces it comes in") {
+    pair p;
+    auto content = pattern(300'000, 3);
+    std::vector<sent> pieces(100);
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+        pieces[i].pieces.push_back({.memory = bytes_view{content}.subspan(i * 3000, 3000)});
+    auto send_slowly = [](runtime::stream& s, std::vector<sent>& all) -> task<void> {
+        for (auto& m : all) {
+            s.send(m);
+            co_await runtime::sleep_for(runtime::microseconds{200});
+        }
+    };
+    std::vector<std::byte> got(content.size());
+    int res = 0;
+    runtime::scope sending;
+    {
+        runtime::current_shard mark{*p.w.shard};
+        sending.spawn(send_slowly(*p.client, pieces));
+    }
+    auto ring_receives = p.w.shard->stats().receives.read();
+    p.w.run(read_exact(*p.server, got, res), 10'000'000);
+    CHECK(res == static_cast<int>(content.size()));
+    CHECK(got == content);
+    CHECK(p.w.shard->stats().receives.read() - ring_receives <= 2);
+    while (sending.running() > 0) p.w.shard->turn();
+}
+
+TEST_CASE("stream: a frame that is cut short yields what came, and a small message behind a large frame is not waited for") {
+    pair p;
+    auto content = pattern(500'000, 3);
+    sent large, small, part;
+    large.pieces.push_back({.memory = content});
+    small.pieces.push_back({.memory = as_bytes("tail")});
+    part.pieces.push_back({.memory = bytes_view{content}.first(1000)});
+    queue(p, *p.client, large);
+    queue(p, *p.client, small);
+    std::vector<std::byte> got(content.size());
+    int res = 0;
+    p.w.run(read_exact(*p.server, got, res));
+    CHECK(got == content);
+    std::vector<std::byte> tail;
+    p.w.run(read_pieces(*p.server, tail, 4));
+    CHECK(as_text(tail) == "tail");
+    queue(p, *p.client, part);
+    auto close_soon = [](runtime::stream& s) -> task<void> {
+        co_await runtime::sleep_for(runtime::milliseconds{5});
+        s.close();
+    };
+    runtime::scope closing;
+    {
+        runtime::current_shard mark{*p.w.shard};
+        closing.spawn(close_soon(*p.client));
+    }
+    p.w.run(read_exact(*p.server, got, res), 10'000'000);
+    CHECK(res == 1000);
+}
+
+TEST_CASE("stream: one that departs goes on where it is taken in, and takes no byte with it that was not handed out") {
+    pair p;
+    auto content = pattern(200'000, 3);
+    sent head, body, answer;
+    head.pieces.push_back({.memory = as_bytes("head")});
+    body.pieces.push_back({.memory = content});
+    answer.pieces.push_back({.memory = as_bytes("back")});
+    queue(p, *p.client, head);
+    std::vector<std::byte> got;
+    p.w.run(read_pieces(*p.server, got, 4));
+    queue(p, *p.client, body);
+    {
+        runtime::current_shard mark{*p.w.shard};
+        auto from = p.server->depart();
+        REQUIRE(from);
+        p.server = p.transport.take_in(std::move(from)); // the old stream ends here
+    }
+    std::vector<std::byte> rest(content.size());
+    int res = 0;
+    p.w.run(read_exact(*p.server, rest, res));
+    CHECK(rest == content);
+    queue(p, *p.server, answer);
+    std::vector<std::byte> back;
+    p.w.run(read_pieces(*p.client, back, 4));
+    CHECK(as_text(back) == "back");
+    {
+        runtime::current_shard mark{*p.w.shard};
+        p.server->depart(); // dropped
+        CHECK_FALSE(p.server->depart());
+    }
+    p.w.run(read_pieces(*p.client, back, 5));
+    CHECK(back.size() == 4); // the end of the stream
+}
+
 TEST_CASE("stream: memory, small and large file slices leave in order, byte for byte, however slow the reader is") {
     std::uint32_t sendfile_bytes_min = 64 << 10;
     std::uint64_t by_sendfile = 3u * 3'000'000;

@@ -333,6 +333,7 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
             e.records = kafka::records_field::by_size(s.slice.length);
             if (!session->include(*s.wanted, e)) continue;
             here_->stats.fetch_bytes.add(s.slice.length);
+            if (s.slice.length) owner->worked(s.visit->owner->id, s.slice.length);
             const bool same_topic = before && before->id == s.wanted->id && before->topic == s.wanted->topic;
             if (!same_topic) {
                 if (topic_count) topics[topic_count - 1].partitions = {entries.data() + topic_began, used - topic_began};

@@ -55,6 +55,7 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
         auto& a = appends_[i];
         if (!a.owner) continue;
         ++left_;
+        c.worked(a.owner->id, a.records.size());
         if (a.owner == &here) {
             append_here(a);
         } else {

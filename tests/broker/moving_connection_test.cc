@@ -1,0 +1,133 @@
+#include "sim/seeds.h"
+#include "wire.h"
+
+using namespace millrace;
+using namespace millrace::broker::test;
+using runtime::milliseconds;
+
+namespace {
+
+std::uint64_t moved(whole_node& n) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < n.w.shards(); ++i) all += n.context(i).stats.connections_moved.read();
+    return all;
+}
+std::uint64_t forwarded(whole_node& n) {
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < n.w.shards(); ++i) all += n.context(i).stats.appends_forwarded.read();
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("node: a producer of one partition comes to live with it, wherever it was accepted, and loses nothing on the way") {
+    std::uint64_t moves = 0;
+    for (auto seed : sim::seeds(20)) {
+        CAPTURE(seed);
+        whole_node n{seed, 3};
+        n.options.connection_move_bytes = 5000;
+        n.start();
+        wire c{n};
+        REQUIRE(create(c, "t", 1) == error_code::none);
+        constexpr int count = 120, in_flight_max = 9;
+        int answered = 0;
+        auto take = [&] {
+            auto got = outcome(c.next<kafka::produce_response>()->message);
+            CHECK(got.code == error_code::none);
+            CHECK(got.offset.value == answered++);
+        };
+        for (int i = 0; i < count; ++i) {
+            send_produce(c, i % 3 == 0 ? -1 : 1, {{"t", 0, batch({std::string(200, 'x')})}});
+            if (i % 5 == 0) n.w.run_for(milliseconds{7});
+            while (i + 1 - answered >= in_flight_max) take();
+        }
+        while (answered < count) take();
+        auto before = forwarded(n);
+        CHECK(produce(c, "t", 0, {"y"}).code == error_code::none);
+        CHECK(forwarded(n) == before);
+        CHECK(read_all(c, "t", 0).size() == count + 1);
+        CHECK(moved(n) <= 1);
+        moves += moved(n);
+        CHECK(n.connections() == 1);
+    }
+    CHECK(moves > 0); // some were accepted elsewhere
+}
+
+TEST_CASE("node: a connection that works with every shard stays where it is, and where moves are off so does every other") {
+    for (auto seed : sim::seeds(5)) {
+        CAPTURE(seed);
+        whole_node n{seed, 2};
+        bool off = false;
+        SUBCASE("spread") { n.options.connection_move_bytes = 5000; }
+        SUBCASE("off") {
+            n.options.connection_move_bytes = 0;
+            off = true;
+        }
+        n.start();
+        wire c{n};
+        REQUIRE(create(c, "t", 8) == error_code::none);
+        std::array<std::int32_t, 2> of_shard{-1, -1};
+        for (std::int32_t p = 0; p < 8; ++p) of_shard[n.owner("t", p)] = p;
+        if (of_shard[0] < 0 || of_shard[1] < 0) continue;
+        for (int i = 0; i < 100; ++i) {
+            CHECK(produce(c, "t", off ? of_shard[0] : of_shard[i % 2], {std::string(200, 'x')}).code == error_code::none);
+            n.w.run_for(milliseconds{5});
+        }
+        CHECK(moved(n) == 0);
+    }
+}
+
+TEST_CASE("node: a reader with a fetch session moves to what it reads and goes on in its session") {
+    std::uint64_t moves = 0;
+    for (auto seed : sim::seeds(10)) {
+        CAPTURE(seed);
+        whole_node n{seed, 2};
+        n.options.connection_move_bytes = 0;
+        n.start();
+        {
+            wire c{n};
+            REQUIRE(create(c, "t", 1) == error_code::none);
+            for (int i = 0; i < 60; ++i) CHECK(produce(c, "t", 0, {std::string(300, 'x')}).code == error_code::none);
+        }
+        n.options.connection_move_bytes = 3000;
+        wire c{n};
+        std::int32_t session = 0;
+        for (std::int32_t round = 0; round < 60; ++round) {
+            fetch_message m{{{"t", 0, round, {}, 500}}, 0};
+            m.in.session_id = session;
+            m.in.session_epoch = round;
+            auto got = c.ask<kafka::fetch_response>(m.in, fetch_by_name);
+            REQUIRE(got->message.error_code == error_code::none);
+            if (round == 0) session = got->message.session_id;
+            REQUIRE(session != 0);
+            CHECK(got->message.session_id == session);
+            auto parts = read_answer(got->message);
+            REQUIRE(parts.size() == 1);
+            CHECK(parts.begin()->second.offsets.front() == round);
+            n.w.run_for(milliseconds{6});
+        }
+        moves += moved(n);
+    }
+    CHECK(moves > 0);
+}
+
+TEST_CASE("node: a stop while connections move ends them all") {
+    for (auto seed : sim::seeds(40)) {
+        CAPTURE(seed);
+        whole_node n{seed, 3};
+        n.options.connection_move_bytes = 1000;
+        n.start();
+        std::vector<std::unique_ptr<wire>> clients;
+        for (int i = 0; i < 6; ++i) clients.push_back(std::make_unique<wire>(n));
+        REQUIRE(create(*clients[0], "t", 1) == error_code::none);
+        sim::seeded_random random{seed};
+        for (int i = 0; i < 30; ++i)
+            for (auto& c : clients) {
+                send_produce(*c, 1, {{"t", 0, batch({std::string(100, 'x')})}});
+                if (random.next() % 8 == 0) n.w.run_for(milliseconds{static_cast<std::int64_t>(random.next() % 10)});
+            }
+        n.w.run_for(milliseconds{static_cast<std::int64_t>(random.next() % 30)});
+        n.stop();
+        for (auto& c : clients) CHECK(c->wait_end());
+    }
+}
