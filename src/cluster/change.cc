@@ -113,6 +113,8 @@ std::optional<bytes_view> payload_of(bytes_view from) {
 
 } // namespace
 
+topic_created created_from(const topic& t) { return {t.name, t.id, t.partition_count, t.internal, t.overrides}; }
+
 void append_frame(std::vector<std::byte>& to, const change& c) {
     auto begin = to.size();
     to.resize(begin + frame_header_size);

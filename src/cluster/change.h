@@ -50,6 +50,9 @@ inline constexpr std::size_t log_magic_size = 8;
 inline constexpr std::size_t frame_header_size = 8;
 inline constexpr std::uint32_t frame_payload_max = 16u << 20;
 
+// What makes a topic as it is now.
+topic_created created_from(const topic& t);
+
 std::vector<std::byte> encode_frame(const change& c);
 void append_frame(std::vector<std::byte>& to, const change& c);
 

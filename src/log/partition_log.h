@@ -172,10 +172,11 @@ class partition_log {
     // open.cc
     runtime::task<result<void>> create();
     runtime::task<result<void>> recover(bool clean_shutdown);
+    runtime::task<result<bool>> check_metadata(); // false: there were none, and now there are
+    // recovery_scan.cc
     runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from, log_offset& end,
                                              bool& torn);
     runtime::task<result<void>> write_back(segment& s, const read_window& checked, std::uint64_t& from, std::uint64_t to);
-    runtime::task<result<bool>> check_metadata(); // false: there were none, and now there are
     // append.cc
     bool run_appends();
     bool must_roll(const append_entry& entry, std::uint64_t gathered_bytes, std::size_t gathered);
