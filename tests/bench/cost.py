@@ -6,12 +6,13 @@ same data, Millrace and the reference broker in turn, and the pumps that say wha
 
   --quick        2 pairs of 0.3 GB, to see that it works
   --check        fails where a target is missed: produce at most a quarter of the reference, fetch below it in every pair and
-                 at most 1.25 times the sendfile pump that is asked for each piece, as the reader asks
+                 at most 1.25 times the sendfile pump, placed
   MILLRACE_REFERENCE  the reference broker's script (tests/harness/broker.py); without it Millrace stands alone
   MILLRACE_BENCH      where the programs are (build-release/tests/bench; make them: ninja -C build-release bench_programs)
 
 Broker CPU: user and system time of all its threads (/proc/PID/stat). GB: 10^9 bytes of record values, for the plain reader
-of batches. Each pair has a new topic; what it wrote is flushed to the disk before its hot fetch, outside every measurement.
+of batches. "Placed": server and client each stay on a core of their own, broker and pump alike; elsewhere the scheduler
+puts the client beside the server or away from it, which alone changes what a transfer costs two- to threefold. Each pair has a new topic; what it wrote is flushed to the disk before its hot fetch, outside every measurement.
 """
 import argparse
 import contextlib
@@ -32,6 +33,9 @@ from harness.broker import TREE, Broker, Reference, clean_environment, has_refer
 RECORD_BYTES, SECONDS_MAX = 1024, 600
 PRODUCE, PLAIN, LIBRDKAFKA = "produce acks=1", "hot fetch, plain reader", "hot fetch, librdkafka"
 RECEIVE, SENDFILE, ASKED = "pump: receive + CRC32C + pwrite", "pump: sendfile", "pump: sendfile, asked for"
+PLACED, PLACED_PUMP = "placed: hot fetch, plain reader", "placed: pump, sendfile, asked for"
+SERVER_CORE, CLIENT_CORE = 0, 1
+PLACED_ROUNDS = 6  # of one pair, in turn: how often the client sleeps and is woken is luck, and costs more than the transfer
 PRODUCE_RATIO_MAX, FETCH_PUMP_RATIO_MAX = 0.25, 1.25
 
 
@@ -71,6 +75,10 @@ class Figures:
         self.all.setdefault((case, system), []).append(
             {"cpu": cpu / gb, "client": said["client_cpu"] / gb, "rate": gb / said["seconds"]})
 
+    def add_mean_of(self, rounds):
+        for at, values in rounds.all.items():
+            self.all.setdefault(at, []).append({what: statistics.fmean(one[what] for one in values) for what in values[0]})
+
     def of(self, case, system, what="cpu"):
         return [one[what] for one in self.all.get((case, system), [])]
 
@@ -96,6 +104,30 @@ def one_broker(figures, broker, topic, records, fetch_bytes, home):
         client.call(wire.DELETE_TOPICS, 3, wire.array([wire.string(topic)]) + (30000).to_bytes(4, "big"))
 
 
+@contextlib.contextmanager
+def on_core(core):
+    """What is started inside stays on this core; None: on any."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before if core is None else {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def placed(figures, broker, records, fetch_bytes, home):
+    """`broker` was started on SERVER_CORE and has the records."""
+    size, rounds = records * RECORD_BYTES, Figures()
+    for _ in range(PLACED_ROUNDS):
+        with on_core(CLIENT_CORE):
+            measured(rounds, PLACED, broker, program("fetch_reader"), *broker.address, "placed", size, fetch_bytes)
+        said = run(program("pump"), "asked", os.path.join(home, "pump"), size, fetch_bytes, SERVER_CORE, CLIENT_CORE)
+        rounds.add(PLACED_PUMP, "pump", said, said["cpu"])
+        os.remove(os.path.join(home, "pump"))
+    if figures:
+        figures.add_mean_of(rounds)
+
+
 def pumps(figures, home, size, fetch_bytes):
     for case, mode, chunk in ((RECEIVE, "receive", 1 << 20), (SENDFILE, "sendfile", fetch_bytes), (ASKED, "asked", fetch_bytes)):
         settle()
@@ -111,7 +143,7 @@ def spread(values, digits=3):
 
 def table(figures, systems):
     print(f"\n{'case':34} {'system':10} {'broker CPU s/GB':24} {'client CPU s/GB':24} GB/s")
-    for case in (PRODUCE, PLAIN, LIBRDKAFKA, RECEIVE, SENDFILE, ASKED):
+    for case in (PRODUCE, PLAIN, LIBRDKAFKA, RECEIVE, SENDFILE, ASKED, PLACED, PLACED_PUMP):
         for system in (*systems, "pump"):
             if figures.of(case, system):
                 columns = [spread(figures.of(case, system, "cpu")), spread(figures.of(case, system, "client"))]
@@ -128,7 +160,8 @@ def ratios(figures):
                   ("librdkafka fetch, Millrace / reference", over(LIBRDKAFKA, "millrace", LIBRDKAFKA, "reference"), 1.0, True)]
     return found + [("produce, Millrace / receive pump", over(PRODUCE, "millrace", RECEIVE, "pump"), None, False),
                     ("plain fetch, Millrace / sendfile pump", over(PLAIN, "millrace", SENDFILE, "pump"), None, False),
-                    ("plain fetch, Millrace / pump asked for", over(PLAIN, "millrace", ASKED, "pump"), FETCH_PUMP_RATIO_MAX, False)]
+                    ("plain fetch, Millrace / pump asked for", over(PLAIN, "millrace", ASKED, "pump"), None, False),
+                    ("placed fetch, Millrace / pump asked for", over(PLACED, "millrace", PLACED_PUMP, "pump"), FETCH_PUMP_RATIO_MAX, False)]
 
 
 def judge(figures, asserted):
@@ -151,10 +184,12 @@ def main():
     options.add_argument("--fetch-bytes", type=int, default=1 << 20)
     options.add_argument("--json")
     asked = options.parse_args()
+    if os.cpu_count() < 2:
+        sys.exit("two cores are needed: one for the broker, one for its clients")
     pairs, gb = (2, 0.3) if asked.quick else (asked.pairs, asked.gb)
     records = int(gb * 1e9 / RECORD_BYTES)
     print(f"{pairs} pairs of {gb} GB; load average {os.getloadavg()[0]:.1f} before the start (a busy machine makes these figures worthless)")
-    figures, brokers = Figures(), [Broker()]
+    figures, brokers, alone = Figures(), [Broker()], Broker()
     if has_reference():
         brokers.append(Reference())
     else:
@@ -164,14 +199,21 @@ def main():
             for broker in brokers:
                 broker.start()
                 one_broker(None, broker, "warm-up", records, asked.fetch_bytes, home)  # the reference's compiler needs it
+            with on_core(SERVER_CORE):
+                alone.start()
+            with alone.connect(60) as client:
+                client.make_topic("placed")
+            run(program("rdkafka_producer"), alone.bootstrap, "placed", records, RECORD_BYTES, 1)
+            placed(None, alone, records, asked.fetch_bytes, home)
             for pair in range(pairs):
                 for broker in brokers:
                     one_broker(figures, broker, f"pair-{pair}", records, asked.fetch_bytes, home)
+                placed(figures, alone, records, asked.fetch_bytes, home)
                 pumps(figures, home, records * RECORD_BYTES, asked.fetch_bytes)
                 print(f"pair {pair}: " + "; ".join(f"{case}, {system}: {values[-1]['cpu']:.3f} s/GB"
                                                    for (case, system), values in figures.all.items()), flush=True)
         finally:
-            for broker in brokers:
+            for broker in (*brokers, alone):
                 broker.close()
     table(figures, [broker.name for broker in brokers])
     if asked.json:

@@ -1,8 +1,9 @@
-// What the machine itself costs for a broker's two transfers, without a broker around them: pump MODE FILE BYTES [CHUNK]
+// What the machine itself costs for a broker's two transfers, without a broker around them: pump MODE FILE BYTES [CHUNK [CORE OF_CHILD]]
 //   receive    a child process sends BYTES in CHUNK writes; this one receives, takes the CRC32C, and writes them to FILE,
 //              whose space was reserved before
 //   sendfile   this one sends FILE (made resident first) by sendfile(2) in CHUNK calls; a child receives and discards
 //   asked      the same, but the child asks for each CHUNK and waits for it, as a reader of a log does
+// With two core numbers each side stays on its own.
 // One JSON line: seconds, and CPU seconds of this side (the broker's part) and of the child (the client's part).
 #include "base/crc32c.h"
 
@@ -20,6 +21,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -104,6 +106,13 @@ void client(const std::string& mode, int socket, std::size_t bytes, std::size_t 
     }
 }
 
+void stay_on(const char* core) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(std::strtoul(core, nullptr, 10), &set);
+    if (sched_setaffinity(0, sizeof set, &set)) fail(core);
+}
+
 sockaddr_in loopback() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -116,7 +125,7 @@ sockaddr_in loopback() {
 int main(int count, char** words) {
     std::string mode = count > 3 ? words[1] : "";
     if (mode != "receive" && mode != "sendfile" && mode != "asked") {
-        std::fprintf(stderr, "usage: pump receive|sendfile|asked FILE BYTES [CHUNK]\n");
+        std::fprintf(stderr, "usage: pump receive|sendfile|asked FILE BYTES [CHUNK [CORE OF_CHILD]]\n");
         return 2;
     }
     auto bytes = std::strtoull(words[3], nullptr, 10);
@@ -135,11 +144,13 @@ int main(int count, char** words) {
     getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
     auto child = fork();
     if (child == 0) {
+        if (count > 6) stay_on(words[6]);
         int to = socket(AF_INET, SOCK_STREAM, 0);
         if (connect(to, reinterpret_cast<sockaddr*>(&address), size)) fail("connect");
         client(mode, to, bytes, chunk);
         _exit(0);
     }
+    if (count > 6) stay_on(words[5]);
     int from = accept(listener, nullptr, nullptr);
     if (from < 0) fail("accept");
     int on = 1;
