@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Turns schema files into C++: one header and one source per API, and the table of all APIs.
+"""Turns schema files into C++: one header and one source per API or record, and the table of all APIs.
 
     generate.py api SCHEMA HEADER SOURCE
     generate.py table OUTPUT SCHEMA...
-    generate.py random HEADER SOURCE SCHEMA...    random messages for the round-trip test
+    generate.py random SOURCE SCHEMA...           random messages of these schemas for the round-trip test
+    generate.py kinds OUTPUT SOURCE...            the list of what those sources make
 """
 import os
 import sys
@@ -182,7 +183,10 @@ class MessageWriter:
     def declare(self, api):
         m, out = self.m, self.out
         out(f"struct {m.name} {{")
-        out(f"static constexpr millrace::kafka::api_key api = millrace::kafka::api_key::{api.name};")
+        if api.key is not None:
+            out(f"static constexpr millrace::kafka::api_key api = millrace::kafka::api_key::{api.name};")
+        else:
+            out(f"static constexpr bool newer_readable = {'true' if api.newer_readable else 'false'};")
         out(f"static constexpr std::int16_t version_min = {m.versions.low};")
         out(f"static constexpr std::int16_t version_max = {m.versions.high};")
         low = "never_flexible" if m.flexible.empty() else str(m.flexible.low)
@@ -193,7 +197,7 @@ class MessageWriter:
                 out(f"struct {s.name} {{")
             for f in s.fields:
                 out(f"{member_type(f)} {f.name}{{{default_value(f)}}};")
-            out(f"friend bool operator==(const {s.name}&, const {s.name}&) = default;")
+            self.declare_equality(s)
             if s is not m:
                 out("};")
         out("};")
@@ -209,6 +213,19 @@ class MessageWriter:
         out(f"const char* unencodable_field(const {name}& in, std::int16_t version);")
         out(f"void print(std::string& out, const {name}& in, std::int16_t version);")
         out()
+
+    def declare_equality(self, s):
+        out = self.out
+        plain_bytes = {f.name for f in s.fields if f.type == "bytes" and f.nullable.empty() and not f.array}
+        if not plain_bytes:
+            out(f"friend bool operator==(const {s.name}&, const {s.name}&) = default;")
+            return
+        # A view on bytes has no equality of its own.
+        tests = [f"as_text(a.{f.name}) == as_text(b.{f.name})" if f.name in plain_bytes else f"a.{f.name} == b.{f.name}"
+                 for f in s.fields]
+        out(f"friend bool operator==(const {s.name}& a, const {s.name}& b) {{")
+        out("return " + " && ".join(tests) + ";")
+        out("}")
 
     # ---- decode
     def get_one(self, f, target, s, element):
@@ -573,7 +590,11 @@ def generate_api(schema, header, source):
     api = schema_file.parse(schema)
     out = Out()
     base = os.path.basename(schema)
-    out(f"// Messages of {api.name} (key {api.key}), made from schema/{base} by generate.py; see kafka/message.h.")
+    if api.key is None:
+        base = "records/" + base
+        out(f"// The record {api.name}, made from schema/{base} by generate.py; see kafka/message.h and kafka/stored.h.")
+    else:
+        out(f"// Messages of {api.name} (key {api.key}), made from schema/{base} by generate.py; see kafka/message.h.")
     out("// Owner: values; strings, arrays and records are views on what their maker keeps alive.")
     out("// Invariant: `encoded_size` and `encode` agree; a decoded message fits its version.")
     out("#pragma once")
@@ -688,43 +709,63 @@ class FillWriter:
             out()
 
 
-def generate_random(header, source, schemas):
-    apis = sorted((schema_file.parse(s) for s in schemas), key=lambda a: a.key)
+def part_name(path):
+    """`random_messages_2.cc` registers its kinds with add_random_messages_2."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def generate_random(source, schemas):
+    apis = [schema_file.parse(s) for s in schemas]
     messages = [m for a in apis for m in a.messages]
     out = Out()
     out("// Made from the schema files by generate.py.")
-    out("#pragma once")
-    out()
-    out('#include "message_source.h"')
+    out('#include "message_kind.h"')
     out()
     for a in apis:
         out(f'#include "kafka/messages/{a.name}.h"')
     out()
     out("namespace millrace::kafka {")
     out.depth = 0
-    for m in messages:
-        out(f"void fill(message_source& from, std::int16_t version, {m.name}& out);")
     out()
-    out("// Calls `visit` with an empty message of each kind.")
-    out("template <class Visit> void each_message(Visit visit) {")
-    for m in messages:
-        out(f'visit("{m.name}", {m.name}{{}});')
-    out("}")
-    out.depth = 1
-    out("} // namespace millrace::kafka")
-    out.write(header)
-
-    out = Out()
-    out("// Made from the schema files by generate.py.")
-    out(f'#include "{os.path.basename(header)}"')
-    out()
-    out("namespace millrace::kafka {")
+    out("namespace {")
     out.depth = 0
     for m in messages:
         FillWriter(m, out).define()
     out.depth = 1
+    out("} // namespace")
+    out()
+    out(f"void add_{part_name(source)}(std::vector<std::unique_ptr<message_kind>>& kinds) {{")
+    for m in messages:
+        out(f'kinds.push_back(std::make_unique<kind_of<{m.name}>>("{m.name}", '
+            f"[](message_source& from, std::int16_t version, {m.name}& out) {{ fill(from, version, out); }}));")
+    out("}")
+    out()
+    out.depth = 1
     out("} // namespace millrace::kafka")
     out.write(source)
+
+
+def generate_kinds(output, sources):
+    out = Out()
+    out("// Made by generate.py.")
+    out('#include "message_kind.h"')
+    out()
+    out("namespace millrace::kafka {")
+    out.depth = 0
+    out()
+    for s in sources:
+        out(f"void add_{part_name(s)}(std::vector<std::unique_ptr<message_kind>>& kinds);")
+    out()
+    out("std::vector<std::unique_ptr<message_kind>> message_kinds() {")
+    out("std::vector<std::unique_ptr<message_kind>> kinds;")
+    for s in sources:
+        out(f"add_{part_name(s)}(kinds);")
+    out("return kinds;")
+    out("}")
+    out()
+    out.depth = 1
+    out("} // namespace millrace::kafka")
+    out.write(output)
 
 
 def main(argv):
@@ -734,7 +775,9 @@ def main(argv):
         elif argv[1] == "table":
             generate_table(argv[2], argv[3:])
         elif argv[1] == "random":
-            generate_random(argv[2], argv[3], argv[4:])
+            generate_random(argv[2], argv[3:])
+        elif argv[1] == "kinds":
+            generate_kinds(argv[2], argv[3:])
         else:
             sys.exit(__doc__)
     except schema_file.SchemaError as error:

@@ -85,7 +85,9 @@ class Message(Struct):
 
 
 class Api:
+    """An API with its request and response, or a record (`key` is None then) with its one message."""
     name = key = versions = advertised = flexible = None
+    newer_readable = False
 
     def __init__(self):
         self.listeners, self.messages = [], []
@@ -140,10 +142,17 @@ def parse(path):
             stack = []
             if words[0] == "api":
                 api.name, api.key = words[1], int(words[2])
+            elif words[0] == "record":
+                api.name = words[1]
+            elif words[0] == "newer" and words[1:] == ["readable"]:
+                api.newer_readable = True
             elif words[0] in ("versions", "flexible", "advertised"):
                 setattr(api, words[0], Versions.parse(words[1]))
             elif words[0] == "listeners":
                 api.listeners = words[1:]
+            elif words[0] == "fields":
+                message = Message(api.name, "record", api.versions, api.flexible)
+                api.messages.append(message)
             elif words[0] in ("request", "response"):
                 message = Message(f"{api.name}_{words[0]}", words[0], api.versions, api.flexible)
                 api.messages.append(message)
@@ -169,6 +178,8 @@ def parse(path):
             raise SchemaError(f"{where}: {field.name} is there twice")
         parent.fields.append(field)
         stack.append(field)
+    if [m.kind for m in api.messages] != (["record"] if api.key is None else ["request", "response"]):
+        raise SchemaError(f"{path}: an API has a request and a response, a record has fields")
     for m in api.messages:
         finish(m, path)
     api.advertised = api.advertised or api.versions

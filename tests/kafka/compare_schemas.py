@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compares our schemas, field by field, with Kafka's own message definitions.
 
-KAFKA_SCHEMAS names a folder that holds `messages-trunk/*.json`, `advertised-by-kafka-*.txt` and `errors.tsv`.
+KAFKA_SCHEMAS names a folder that holds `messages-trunk/*.json`, `records/*.json`, `advertised-by-kafka-*.txt` and
+`errors.tsv`.
 Unset: exit 77, which Meson counts as a skip.
 """
 import glob
@@ -108,6 +109,49 @@ def compare_api(api, folder):
         compare_struct(message.name, message, k["fields"], common, api.versions)
 
 
+# Keys of topics other than __consumer_offsets, which count their types for themselves.
+OTHER_TOPICS = ("ShareSnapshotKey", "ShareUpdateKey", "TransactionLogKey")
+
+
+def compare_record(record, root):
+    """A stored key stands for as many of Kafka's as it has versions: the version is the type of the record."""
+    message = record.messages[0]
+    if record.name.endswith("_key"):
+        found = [k for k in map(read_json, glob.glob(os.path.join(root, "records", "*.json")))
+                 if k["type"] == "coordinator-key" and k["name"] not in OTHER_TOPICS]
+        for version in record.versions:
+            of_type = [k for k in found if k["apiKey"] == version]
+            expect(record.name, f"number of definitions of type {version}", len(of_type), 1)
+            for k in of_type:
+                if version == record.versions.high:
+                    expect(record.name, "name", record.name, snake(k["name"]))
+                compare_body(record.name, message, k, Versions(version, version))
+        return
+    camel = "".join(w.capitalize() for w in record.name.split("_"))
+    path = os.path.join(root, "records", camel + ".json")
+    if not os.path.exists(path):
+        path = os.path.join(root, "messages-trunk", camel + ".json")
+    k = read_json(path)
+    expect(record.name, "kind", k["type"] in ("coordinator-value", "data"), True)
+    expect(record.name, "versions", repr(record.versions), repr(Versions.parse(k["validVersions"])))
+    expect(record.name, "newer versions are readable", record.newer_readable, k["type"] == "data")
+    compare_body(record.name, message, k, record.versions)
+
+
+def compare_body(name, message, k, versions):
+    """A key's fields are compared in Kafka's only version 0, whatever the type of the record."""
+    is_key = k["type"] == "coordinator-key"
+    if is_key:
+        expect(name, "version in Kafka", k["validVersions"], "0")
+        for f in k["fields"]:
+            f["versions"] = repr(message.versions)
+    expect(name, "flexible versions", repr(message.flexible.within(versions)),
+           repr(Versions.parse(k["flexibleVersions"]).within(versions)))
+    common = {s["name"]: s["fields"] for s in k.get("commonStructs", [])}
+    collect(k["fields"], common)
+    compare_struct(name, message, k["fields"], common, message.versions)
+
+
 def collect(fields, common):
     """A struct that is described inside one field may be used by name in another."""
     for f in fields:
@@ -153,6 +197,12 @@ def main():
     apis = [schema_file.parse(p) for p in sorted(glob.glob(os.path.join(KAFKA, "schema", "*.schema")))]
     for api in apis:
         compare_api(api, folder)
+    records = [schema_file.parse(p) for p in sorted(glob.glob(os.path.join(KAFKA, "schema", "records", "*.schema")))]
+    if os.path.isdir(os.path.join(root, "records")):
+        for record in records:
+            compare_record(record, root)
+    else:
+        faults.append(f"KAFKA_SCHEMAS={root}: there is no folder records in it")
     for path in glob.glob(os.path.join(root, "advertised-by-kafka-*.txt")):
         compare_advertised(apis, path)
     errors = os.path.join(root, "errors.tsv")
@@ -160,7 +210,7 @@ def main():
         compare_errors(errors)
     for fault in faults:
         print(fault)
-    print(f"{len(apis)} APIs, {compared} facts compared, {len(faults)} differ")
+    print(f"{len(apis)} APIs, {len(records)} records, {compared} facts compared, {len(faults)} differ")
     return 1 if faults else 0
 
 
