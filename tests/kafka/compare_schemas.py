@@ -44,7 +44,7 @@ def kafka_default(field):
     """In the words of our schemas; None where the type's zero value is meant."""
     value = field.get("default")
     if value is None:
-        return None
+        return "null" if "default" in field else None
     if value is True or value is False:
         value = str(value).lower()
     if re.fullmatch(r"-?(0x[0-9a-fA-F]+|\d+)", str(value)):
