@@ -177,6 +177,8 @@ task<bool> connection::serve_frame(frame request) {
     kafka::request_header header;
     auto fault = kafka::decode(body, header);
     const bool asks_versions = header.key == static_cast<std::int16_t>(kafka::api_key::api_versions);
+    // A schema without a handler is as unknown as no schema.
+    if (fault == kafka::header_fault::none && !is_served(header.key)) fault = kafka::header_fault::unknown_api;
     if (fault != kafka::header_fault::none && !(fault == kafka::header_fault::unsupported_version && asks_versions)) {
         refuse(fault == kafka::header_fault::malformed ? std::string{"sent a request header that does not decode"}
                : "asks for API " + std::to_string(header.key) + " version " + std::to_string(header.version) +

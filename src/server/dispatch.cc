@@ -4,6 +4,8 @@
 #include "server/api/handlers.h"
 #include "server/reply.h"
 
+#include <array>
+
 namespace millrace::server {
 
 using kafka::api_key;
@@ -18,6 +20,14 @@ constexpr api_key served[] = {
     api_key::create_partitions, api_key::incremental_alter_configs, api_key::describe_cluster,
     api_key::describe_topic_partitions,
 };
+
+// One entry per key, because each request asks.
+constexpr std::size_t keys_max = 128;
+constexpr auto served_by_key = [] {
+    std::array<bool, keys_max> out{};
+    for (auto key : served) out[static_cast<std::size_t>(key)] = true;
+    return out;
+}();
 
 template <class Request>
 task<bool> serve(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
@@ -44,6 +54,10 @@ bool serve_versions(const kafka::request_header& header, reader body, call& c, s
 
 std::span<const api_key> served_apis() { return served; }
 
+bool is_served(std::int16_t key) {
+    return key >= 0 && static_cast<std::size_t>(key) < keys_max && served_by_key[static_cast<std::size_t>(key)];
+}
+
 task<bool> answer_request(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
     switch (static_cast<api_key>(header.key)) {
     case api_key::api_versions: co_return serve_versions(header, body, c, out);
@@ -64,7 +78,7 @@ task<bool> answer_request(kafka::request_header header, reader body, call& c, st
     case api_key::describe_cluster: co_return co_await serve<kafka::describe_cluster_request>(header, body, c, out);
     case api_key::describe_topic_partitions:
         co_return co_await serve<kafka::describe_topic_partitions_request>(header, body, c, out);
-    default: co_return false; // no schema without a handler: decode() of the header has refused the others
+    default: co_return false; // is_served() has refused the others
     }
 }
 

@@ -11,6 +11,8 @@
 namespace millrace::server {
 
 std::span<const kafka::api_key> served_apis();
+// The codec describes more APIs than have a handler. Takes any number, as it comes from the wire.
+bool is_served(std::int16_t key);
 
 // Answers any request but Produce and Fetch into `out`, a whole frame. False: the body does not decode, or nothing serves
 // the API; close the connection.

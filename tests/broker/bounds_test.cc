@@ -1,3 +1,6 @@
+#include "kafka/messages/api_versions.h"
+#include "runtime/report.h"
+#include "server/dispatch.h"
 #include "sim/seeds.h"
 #include "wire.h"
 
@@ -155,6 +158,36 @@ TEST_CASE("node: nonsense on some connections does not disturb the others, and c
         CHECK(n.w.run_until([&] { return n.connections() == 1; }));
         CHECK(n.request_bytes() == 0);
         CHECK(read_all(good, "t", 0).size() <= written);
+    }
+}
+
+TEST_CASE("node: a request of an API that is described but has no handler is refused as one that is not known") {
+    static std::vector<std::string> lines;
+    std::vector<std::int16_t> keys{4}; // nobody describes it
+    for (const auto& api : kafka::described_apis())
+        if (auto key = static_cast<std::int16_t>(api.key); !server::is_served(key)) keys.push_back(key);
+    for (auto key : keys) {
+        CAPTURE(key);
+        lines.clear();
+        whole_node n{1, 1};
+        n.start();
+        wire c{n};
+        const auto* api = kafka::find_api(key);
+        const std::int16_t version = api ? api->version_max : 0;
+        // The key is wrong for this body: nobody must look at it.
+        auto frame = c.frame_of(kafka::api_versions_request{}, 0);
+        store_be<std::int16_t>(frame.data() + 4, key);
+        store_be<std::int16_t>(frame.data() + 6, version);
+        frame.resize(frame.size() + 1); // no tags, if the version has any
+        store_be<std::int32_t>(frame.data(), static_cast<std::int32_t>(frame.size() - 4));
+        runtime::set_report_sink([](runtime::severity, std::string_view line) { lines.emplace_back(line); });
+        c.send_bytes(std::move(frame));
+        CHECK(c.wait_end());
+        runtime::set_report_sink(nullptr);
+        CHECK(c.answers() == 0);
+        REQUIRE(lines.size() == 1);
+        CHECK(lines[0].ends_with("it asks for API " + std::to_string(key) + " version " + std::to_string(version) +
+                                 ", which is not served"));
     }
 }
 
