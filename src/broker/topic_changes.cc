@@ -119,7 +119,7 @@ task<void> topic_changes::distribute() {
     // What partitions take of the descriptors, connections cannot have.
     auto room = descriptors_.connections_beside(image->partition_total());
     auto allowed = hosts_.front()->context().options.max_connections;
-    connections_.max.store(std::min<std::int64_t>(allowed, room), std::memory_order_relaxed);
+    connections_.limit(std::min<std::int64_t>(allowed, room));
 }
 
 } // namespace millrace::broker

@@ -32,7 +32,7 @@ constexpr option table[] = {
     {"Network", "listeners", endpoints, "PLAINTEXT://127.0.0.1:9092", "Addresses to listen on, by comma; an empty host is every address."},
     {"Network", "advertised.listeners", endpoints, "", "Addresses that clients are told; empty: the one they reached."},
     {"Network", "max.connections", integer, "2147483647", "Connections at a time on the whole node.", 0, int_max, {}, time_unit::ms, applies::live},
-    {"Network", "max.connections.per.ip", integer, "2147483647", "Connections at a time from one address, counted by each shard.", 0, int_max, {}, time_unit::ms, applies::live},
+    {"Network", "max.connections.per.ip", integer, "2147483647", "Connections at a time from one address.", 0, int_max, {}, time_unit::ms, applies::live},
     {"Network", "connections.max.idle.ms", duration, "600000", "Close a connection that was quiet for this long.", 1, long_max},
     {"Network", "socket.request.max.bytes", bytes, "104857600", "Largest request.", 1024, int_max},
     {"Network", "queued.max.request.bytes", bytes, "268435456", "Request bytes in memory on the whole node, before reading stops.", 1 << 20, long_max},

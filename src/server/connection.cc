@@ -22,6 +22,7 @@ connection::connection(front& at, std::unique_ptr<runtime::stream> with, runtime
 
 connection::connection(front& at, std::unique_ptr<runtime::stream> with, moving_connection&& from)
     : connection{at, std::move(with), std::move(from.advertised)} {
+    peer_host_ = std::move(from.peer_host);
     aside_ = std::move(from.received);
     rest_ = aside_;
     session_ = std::move(from.session);
@@ -81,6 +82,7 @@ task<bool> connection::leave() {
     moving_.stream = stream_->depart();
     if (!moving_.stream) co_return false;
     moving_.to = to;
+    moving_.peer_host = peer_host_;
     moving_.advertised = std::move(advertised_);
     moving_.received.assign(rest_.begin(), rest_.end());
     moving_.session = std::move(session_);

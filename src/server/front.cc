@@ -50,11 +50,8 @@ runtime::endpoint front::advertised(const entrance& at, const runtime::stream& s
 
 void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
     here_.stats.connections_accepted.add(1);
-    auto& of_host = by_host_[s->peer().host];
-    if (total_.open.load(std::memory_order_relaxed) >= total_.max.load(std::memory_order_relaxed) ||
-        of_host >= here_.options.max_connections_per_ip || scope_.closed()) {
+    if (scope_.closed() || !total_.enter(s->peer().host, here_.options.max_connections_per_ip)) {
         here_.stats.connections_refused.add(1);
-        if (of_host == 0) by_host_.erase(s->peer().host);
         if (limit_.allow(runtime::shard::current().now()))
             runtime::report(runtime::severity::warning,
                             "refused a connection of " + s->peer().host +
@@ -63,22 +60,19 @@ void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
         s->close();
         return;
     }
-    total_.open.fetch_add(1, std::memory_order_relaxed);
     auto where = advertised(at, *s);
     begin(std::make_unique<connection>(*this, std::move(s), std::move(where)));
 }
 
 void front::begin(std::unique_ptr<connection> c) {
-    ++by_host_[c->peer_host()];
     ++open_;
     scope_.spawn(serve(std::move(c)));
 }
 
-// One that moves counts for max.connections all the time, and for max.connections.per.ip where it is.
 task<void> front::take_in(shard_context& there, moving_connection from) {
     auto& self = *there.entrance;
     if (self.scope_.closed()) {
-        self.total_.open.fetch_sub(1, std::memory_order_relaxed);
+        self.total_.leave(from.peer_host);
         there.stats.connections_closed.add(1);
         co_return; // `from` ends, and the connection with it
     }
@@ -102,8 +96,7 @@ task<void> front::serve(std::unique_ptr<connection> c) {
     connections_.push_back(*c);
     co_await c->serve();
     c->unlink();
-    auto host = by_host_.find(c->peer_host());
-    if (host != by_host_.end() && --host->second == 0) by_host_.erase(host);
+    auto host = c->peer_host();
     auto moving = c->moving();
     c.reset();
     --open_;
@@ -114,7 +107,7 @@ task<void> front::serve(std::unique_ptr<connection> c) {
         co_await runtime::run_on(there.id, there.visits, std::move(arrival));
         co_return;
     }
-    total_.open.fetch_sub(1, std::memory_order_relaxed);
+    total_.leave(host);
     here_.stats.connections_closed.add(1);
 }
 

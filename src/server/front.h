@@ -1,6 +1,6 @@
 // One shard's front: its listening sockets, its connections, and what their requests reuse.
 // Owner: the node, one per shard.
-// Invariant: every connection here is served by this shard; at most `max.connections` over all shards.
+// Invariant: every connection here is served by this shard, and counted in `connection_count`, also while it moves.
 #pragma once
 
 #include "runtime/report.h"
@@ -8,25 +8,18 @@
 #include "runtime/timer.h"
 #include "server/api/fetch.h"
 #include "server/api/produce.h"
+#include "server/connection_count.h"
 #include "server/moving_connection.h"
 #include "server/shard_context.h"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace millrace::server {
 
 class connection;
-
-// Counted over all shards of a node.
-struct connection_count {
-    std::atomic<std::int64_t> open{0};
-    std::atomic<std::int64_t> max{0}; // what descriptors and max.connections leave room for
-};
 
 class front final {
   public:
@@ -89,7 +82,6 @@ class front final {
     fetch_pool fetches_;
     std::vector<std::unique_ptr<entrance>> entrances_;
     intrusive_list<connection, struct connection_tag> connections_;
-    std::unordered_map<std::string, std::int32_t> by_host_;
     std::vector<busy_sample> samples_; // by shard, of when a connection last asked
     std::size_t open_ = 0;
     std::int32_t sessions_ = 0;

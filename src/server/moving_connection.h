@@ -8,6 +8,7 @@
 #include "server/home_choice.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace millrace::server {
@@ -15,6 +16,7 @@ namespace millrace::server {
 struct moving_connection {
     shard_id to{};
     std::unique_ptr<runtime::departed_stream> stream;
+    std::string peer_host; // as it was counted; a socket that was reset on the way cannot tell it any more
     runtime::endpoint advertised;
     std::vector<std::byte> received;
     std::unique_ptr<fetch_session> session; // null: none

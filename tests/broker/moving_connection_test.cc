@@ -7,16 +7,15 @@ using runtime::milliseconds;
 
 namespace {
 
-std::uint64_t moved(whole_node& n) {
+std::uint64_t sum(whole_node& n, runtime::counter server::server_counters::* of) {
     std::uint64_t all = 0;
-    for (std::size_t i = 0; i < n.w.shards(); ++i) all += n.context(i).stats.connections_moved.read();
+    for (std::size_t i = 0; i < n.w.shards(); ++i) all += (n.context(i).stats.*of).read();
     return all;
 }
-std::uint64_t forwarded(whole_node& n) {
-    std::uint64_t all = 0;
-    for (std::size_t i = 0; i < n.w.shards(); ++i) all += n.context(i).stats.appends_forwarded.read();
-    return all;
-}
+std::uint64_t moved(whole_node& n) { return sum(n, &server::server_counters::connections_moved); }
+std::uint64_t accepted(whole_node& n) { return sum(n, &server::server_counters::connections_accepted); }
+std::uint64_t closed(whole_node& n) { return sum(n, &server::server_counters::connections_closed); }
+std::uint64_t forwarded(whole_node& n) { return sum(n, &server::server_counters::appends_forwarded); }
 
 } // namespace
 
@@ -129,5 +128,63 @@ TEST_CASE("node: a stop while connections move ends them all") {
         n.w.run_for(milliseconds{static_cast<std::int64_t>(random.next() % 30)});
         n.stop();
         for (auto& c : clients) CHECK(c->wait_end());
+    }
+}
+
+TEST_CASE("node: clients that go while their connections move leave nothing behind") {
+    std::uint64_t moves = 0;
+    for (auto seed : sim::seeds(40)) {
+        CAPTURE(seed);
+        whole_node n{seed, 3};
+        n.options.connection_move_bytes = 1000;
+        n.start();
+        sim::seeded_random random{seed};
+        {
+            wire first{n};
+            REQUIRE(create(first, "t", 3) == error_code::none);
+        }
+        for (int round = 0; round < 4; ++round) {
+            std::vector<std::unique_ptr<wire>> clients;
+            for (int i = 0; i < 5; ++i) clients.push_back(std::make_unique<wire>(n));
+            for (int i = 0; i < 20; ++i)
+                for (std::size_t c = 0; c < clients.size(); ++c) {
+                    if (random.next() % 30 == 0) clients[c] = std::make_unique<wire>(n);
+                    auto acks = static_cast<std::int16_t>(static_cast<int>(random.next() % 3) - 1);
+                    send_produce(*clients[c], acks, {{"t", static_cast<std::int32_t>(c % 3), batch({std::string(100, 'x')})}});
+                    if (random.next() % 8 == 0) n.w.run_for(milliseconds{static_cast<std::int64_t>(random.next() % 10)});
+                }
+        }
+        CHECK(n.w.run_until([&] { return accepted(n) == closed(n) && n.connections() == 0; }));
+        CHECK(n.request_bytes() == 0);
+        moves += moved(n);
+    }
+    CHECK(moves > 0);
+}
+
+TEST_CASE("node: the limit for one address holds over all shards, wherever its connections have moved") {
+    for (auto seed : sim::seeds(5)) {
+        CAPTURE(seed);
+        whole_node n{seed, 3};
+        n.options.connection_move_bytes = 1000;
+        n.options.max_connections_per_ip = 4;
+        n.start();
+        std::vector<std::unique_ptr<wire>> inside;
+        for (int i = 0; i < 4; ++i) inside.push_back(std::make_unique<wire>(n));
+        REQUIRE(create(*inside[0], "t", 1) == error_code::none);
+        for (int i = 0; i < 20; ++i)
+            for (auto& c : inside) {
+                CHECK(produce(*c, "t", 0, {std::string(200, 'x')}).code == error_code::none);
+                n.w.run_for(milliseconds{5});
+            }
+        for (int i = 0; i < 5; ++i) {
+            wire outside{n};
+            n.w.run_for(milliseconds{100});
+            CHECK(outside.ended());
+        }
+        REQUIRE(n.connections() == 4);
+        inside.pop_back();
+        CHECK(n.w.run_until([&] { return n.connections() == 3; }));
+        wire next{n};
+        CHECK(produce(next, "t", 0, {"x"}).code == error_code::none);
     }
 }
