@@ -159,9 +159,9 @@ void connection::close() {
 }
 
 int connection::depart() {
+    if (closed_ || failed_) return -1; // then operations may still be on their way back
     MR_ASSERT(!receiving_ && !receive_in_flight_ && lent_buffer_ < 0 && queue_.empty() && !polling_ && !warming_,
               "a stream departs with work under way");
-    if (closed_ || failed_) return -1;
     wake_at(1);
     closed_ = true;
     return std::exchange(fd_, -1);

@@ -31,8 +31,8 @@ class home_choice {
         }
     }
 
-    // The shard that did at least three quarters of the work since the last decision; nothing while there was too little, or
-    // where no shard did so much.
+    // A shard with at least three quarters of the work since the last decision is found; one that is found did at least half
+    // of it (of two shards: three quarters). Nothing while there was too little work.
     std::optional<shard_id> home() {
         if (window_bytes_ == 0 || total_ < window_bytes_) return std::nullopt;
         if (lead_ >= total_ / 2) return candidate_;
