@@ -97,7 +97,20 @@ task<started> node::start() {
     co_return started{};
 }
 
+namespace {
+
+task<void> stop_groups(shard_host& host) {
+    host.stop_groups();
+    co_return;
+}
+
+} // namespace
+
 task<void> node::stop() {
+    for (auto& host : hosts_) {
+        auto work = stop_groups(*host);
+        co_await runtime::run_on(host->shard().id(), host->stopping(), std::move(work));
+    }
     for (auto& host : hosts_) {
         auto work = host->close_front();
         co_await runtime::run_on(host->shard().id(), host->stopping(), std::move(work));

@@ -10,12 +10,31 @@ namespace millrace::broker {
 
 using runtime::task;
 
+namespace {
+
+coord::group_settings settings_of(const config::broker_options& o) {
+    using runtime::milliseconds;
+    coord::group_settings s;
+    s.session_timeout_min = milliseconds{o.group_min_session_timeout_ms};
+    s.session_timeout_max = milliseconds{o.group_max_session_timeout_ms};
+    s.initial_rebalance_delay = milliseconds{o.group_initial_rebalance_delay_ms};
+    s.group_size_max = static_cast<std::size_t>(o.group_max_size);
+    s.offset_metadata_bytes_max = static_cast<std::size_t>(o.offset_metadata_max_bytes);
+    s.offsets_retention_ms = o.offsets_retention_minutes * 60'000;
+    s.offsets_check_interval = milliseconds{o.offsets_retention_check_interval_ms};
+    return s;
+}
+
+} // namespace
+
 shard_host::shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
                        server::connection_count& total, log_directories& directories, std::size_t closed_segments_max)
     : shard_{on}, directories_{directories}, descriptors_{closed_segments_max},
       context_{on.id(), options, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
+      group_settings_{settings_of(options)}, groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }},
       front_{context_, total} {
     context_.load = &on.stats();
+    context_.groups = &groups_;
     for (std::size_t i = 0; i < directories.size(); ++i) {
         auto env = std::make_unique<log::environment>();
         env->world = on.world();
@@ -108,6 +127,12 @@ void shard_host::keep_house() {
     start_housekeeping();
 }
 
+std::shared_ptr<partition::replica> shard_host::offsets_replica(partition_index p) {
+    const auto* topic = context_.image ? context_.image->find(coord::offsets_topic) : nullptr;
+    auto* hosted = topic ? context_.partitions.find({topic->id, p}) : nullptr;
+    return hosted ? hosted->replica : nullptr;
+}
+
 task<void> shard_host::close_front() {
     runtime::shard::cancel(housekeeping_);
     co_await front_.close();
@@ -115,6 +140,7 @@ task<void> shard_host::close_front() {
 
 task<closed_partitions> shard_host::close_partitions() {
     co_await context_.visits.drain();
+    co_await groups_.close();
     closed_partitions out;
     std::vector<std::pair<server::partition_key, server::hosted_partition*>> all;
     for (auto& [key, hosted] : context_.partitions.all()) all.emplace_back(key, &hosted);

@@ -46,6 +46,8 @@ class shard_host {
     runtime::task<void> adopt(cluster::image_ptr next);
     // The two halves of a stop: first the connections of every shard, then the logs of every shard. Requests of one
     // shard use the logs of others.
+    // Whoever waits for other members of a group is answered, so that closing connections need not wait.
+    void stop_groups() { groups_.stop(); }
     runtime::task<void> close_front();
     runtime::task<closed_partitions> close_partitions();
 
@@ -64,6 +66,7 @@ class shard_host {
         static void on_fired(runtime::timer& t) noexcept { static_cast<housekeeping_timer&>(t).owner.keep_house(); }
     };
     void keep_house();
+    std::shared_ptr<partition::replica> offsets_replica(partition_index p);
     runtime::task<void> open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done);
     runtime::task<void> open_one(const placement& p);
     runtime::task<void> close_some(std::vector<std::pair<server::partition_key, server::hosted_partition*>>& all,
@@ -74,6 +77,8 @@ class shard_host {
     log::descriptor_budget descriptors_;
     std::vector<std::unique_ptr<log::environment>> environments_; // by directory
     server::shard_context context_;
+    coord::group_settings group_settings_;
+    coord::group_shard groups_;
     server::front front_;
     runtime::scope stopping_;
     housekeeping_timer housekeeping_{*this};

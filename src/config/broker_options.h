@@ -46,6 +46,15 @@ struct broker_options {
     config::durability durability = config::durability::acks;
     std::int64_t producer_id_expiration_ms = 86'400'000;
 
+    std::int32_t group_min_session_timeout_ms = 6000;
+    std::int32_t group_max_session_timeout_ms = 1'800'000;
+    std::int32_t group_initial_rebalance_delay_ms = 3000;
+    std::int32_t group_max_size = 2'147'483'647;
+    std::int32_t offsets_topic_num_partitions = 50;
+    std::int32_t offset_metadata_max_bytes = 4096;
+    std::int64_t offsets_retention_minutes = 10'080;
+    std::int64_t offsets_retention_check_interval_ms = 600'000;
+
     // Test only; refused unless MILLRACE_TEST=1.
     bool test_disk_skip_sync = false;
     bool test_disk_skip_directory_sync = false;

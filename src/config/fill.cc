@@ -47,6 +47,14 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.fetch_sendfile_min_bytes = small("fetch.sendfile.min.bytes");
     o.queued_max_request_bytes = number("queued.max.request.bytes");
     o.producer_id_expiration_ms = number("producer.id.expiration.ms");
+    o.group_min_session_timeout_ms = small("group.min.session.timeout.ms");
+    o.group_max_session_timeout_ms = small("group.max.session.timeout.ms");
+    o.group_initial_rebalance_delay_ms = small("group.initial.rebalance.delay.ms");
+    o.group_max_size = small("group.max.size");
+    o.offsets_topic_num_partitions = small("offsets.topic.num.partitions");
+    o.offset_metadata_max_bytes = small("offset.metadata.max.bytes");
+    o.offsets_retention_minutes = number("offsets.retention.minutes");
+    o.offsets_retention_check_interval_ms = number("offsets.retention.check.interval.ms");
     o.test_disk_skip_sync = flag("test.disk.skip.sync");
     o.test_disk_skip_directory_sync = flag("test.disk.skip.directory.sync");
     const auto& durable = text("millrace.durability");

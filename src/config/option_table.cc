@@ -45,6 +45,15 @@ constexpr option table[] = {
     {"Topics", "delete.topic.enable", boolean, "true", "Allow topics to be deleted."},
     {"Topics", "producer.id.expiration.ms", duration, "86400000", "Forget an idempotent producer that was quiet for this long.", 1, long_max, {}, time_unit::ms, applies::live},
 
+    {"Groups", "group.min.session.timeout.ms", duration, "6000", "Shortest session timeout that a member may ask for.", 0, int_max},
+    {"Groups", "group.max.session.timeout.ms", duration, "1800000", "Longest session timeout that a member may ask for.", 0, int_max},
+    {"Groups", "group.initial.rebalance.delay.ms", duration, "3000", "How long an empty group waits for more members before its first rebalance.", 0, int_max},
+    {"Groups", "group.max.size", integer, "2147483647", "Members of one group.", 1, int_max},
+    {"Groups", "offsets.topic.num.partitions", integer, "50", "Partitions of the topic that groups are kept in, when it is created.", 1, 10'000},
+    {"Groups", "offset.metadata.max.bytes", bytes, "4096", "Largest text beside a committed offset.", 0, int_max},
+    {"Groups", "offsets.retention.minutes", duration, "10080", "How long offsets are kept once their group has no members.", 1, int_max, {}, time_unit::minutes},
+    {"Groups", "offsets.retention.check.interval.ms", duration, "600000", "How often offsets that are too old are looked for.", 1, long_max},
+
     topic("millrace.durability", word, "acks", "flush: all is flushed before it is acknowledged; acks: acks=all is; cache: nothing waits for the disk.", 0, 0, "flush,acks,cache"),
     topic("message.max.bytes", bytes, "1048588", "Largest batch, after compression.", 0, int_max),
     topic("min.insync.replicas", integer, "1", "Copies that must have a record before acks=all is answered.", 1, int_max),

@@ -18,7 +18,9 @@ constexpr api_key served[] = {
     api_key::api_versions, api_key::create_topics, api_key::delete_topics, api_key::delete_records,
     api_key::init_producer_id, api_key::offset_for_leader_epoch, api_key::describe_configs, api_key::alter_configs,
     api_key::create_partitions, api_key::incremental_alter_configs, api_key::describe_cluster,
-    api_key::describe_topic_partitions,
+    api_key::describe_topic_partitions, api_key::offset_commit, api_key::offset_fetch, api_key::join_group, api_key::heartbeat,
+    api_key::leave_group, api_key::sync_group, api_key::describe_groups, api_key::list_groups, api_key::delete_groups,
+    api_key::offset_delete,
 };
 
 // One entry per key, because each request asks.
@@ -78,6 +80,16 @@ task<bool> answer_request(kafka::request_header header, reader body, call& c, st
     case api_key::describe_cluster: co_return co_await serve<kafka::describe_cluster_request>(header, body, c, out);
     case api_key::describe_topic_partitions:
         co_return co_await serve<kafka::describe_topic_partitions_request>(header, body, c, out);
+    case api_key::offset_commit: co_return co_await serve<kafka::offset_commit_request>(header, body, c, out);
+    case api_key::offset_fetch: co_return co_await serve<kafka::offset_fetch_request>(header, body, c, out);
+    case api_key::offset_delete: co_return co_await serve<kafka::offset_delete_request>(header, body, c, out);
+    case api_key::join_group: co_return co_await serve<kafka::join_group_request>(header, body, c, out);
+    case api_key::sync_group: co_return co_await serve<kafka::sync_group_request>(header, body, c, out);
+    case api_key::heartbeat: co_return co_await serve<kafka::heartbeat_request>(header, body, c, out);
+    case api_key::leave_group: co_return co_await serve<kafka::leave_group_request>(header, body, c, out);
+    case api_key::describe_groups: co_return co_await serve<kafka::describe_groups_request>(header, body, c, out);
+    case api_key::list_groups: co_return co_await serve<kafka::list_groups_request>(header, body, c, out);
+    case api_key::delete_groups: co_return co_await serve<kafka::delete_groups_request>(header, body, c, out);
     default: co_return false; // is_served() has refused the others
     }
 }

@@ -6,6 +6,7 @@
 #include "cluster/image.h"
 #include "config/broker_options.h"
 #include "config/parse.h"
+#include "coord/group/group_shard.h"
 #include "kafka/api_key.h"
 #include "runtime/counters.h"
 #include "runtime/run_on.h"
@@ -54,6 +55,7 @@ class shard_context {
     front* entrance = nullptr;                // this shard's
     const runtime::counters* load = nullptr;  // of this shard's loop
     partition_table partitions;
+    coord::group_shard* groups = nullptr;     // this shard's
     byte_budget request_bytes;
     server_counters stats;
     runtime::scope visits; // work that other shards and handlers start here

@@ -19,6 +19,9 @@ inline constexpr std::int32_t read = 1 << 3, write = 1 << 4, create = 1 << 5, re
 inline constexpr std::int32_t topic_operations =
     operation_bit::read | operation_bit::write | operation_bit::create | operation_bit::remove | operation_bit::alter |
     operation_bit::describe | operation_bit::describe_configs | operation_bit::alter_configs;
+inline constexpr std::int32_t group_operations =
+    operation_bit::read | operation_bit::remove | operation_bit::describe | operation_bit::describe_configs |
+    operation_bit::alter_configs;
 inline constexpr std::int32_t cluster_operations =
     operation_bit::create | operation_bit::alter | operation_bit::describe | operation_bit::cluster_action |
     operation_bit::describe_configs | operation_bit::alter_configs | operation_bit::idempotent_write;

@@ -22,6 +22,7 @@ struct call {
     kafka::message_arena& arena;
     const runtime::endpoint& advertised; // where this client finds us: advertised.listeners, or the address it reached
     std::string_view client_id;
+    std::string_view client_host; // a numeric address
 };
 
 // Text that outlives its maker: copied into the arena.

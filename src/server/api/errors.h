@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cluster/errc.h"
+#include "coord/errc.h"
 #include "kafka/error_code.h"
 #include "partition/errc.h"
 #include "partition/replica.h" // for log::errc, which its tasks answer with
@@ -70,6 +71,33 @@ constexpr kafka::error_code to_kafka(log::errc e) {
     case overloaded: return error_code::request_timed_out;
     // The partition is on its way out; the client looks at the metadata and finds the topic gone.
     case closed: return error_code::not_leader_or_follower;
+    }
+    std::abort();
+}
+
+constexpr kafka::error_code to_kafka(coord::errc e) {
+    using enum coord::errc;
+    using kafka::error_code;
+    switch (e) {
+    case loading: return error_code::coordinator_load_in_progress;
+    case not_coordinator: return error_code::not_coordinator;
+    case unavailable:
+    case groups_full: return error_code::coordinator_not_available;
+    case invalid_group_id: return error_code::invalid_group_id;
+    case group_id_not_found: return error_code::group_id_not_found;
+    case group_not_empty: return error_code::non_empty_group;
+    case group_full: return error_code::group_max_size_reached;
+    case invalid_session_timeout: return error_code::invalid_session_timeout;
+    case inconsistent_protocol: return error_code::inconsistent_group_protocol;
+    case unknown_member: return error_code::unknown_member_id;
+    case member_id_required: return error_code::member_id_required;
+    case fenced_instance: return error_code::fenced_instance_id;
+    case illegal_generation: return error_code::illegal_generation;
+    case rebalance_in_progress: return error_code::rebalance_in_progress;
+    case metadata_too_large: return error_code::offset_metadata_too_large;
+    case subscribed_to_topic: return error_code::group_subscribed_to_topic;
+    case fenced_member_epoch: return error_code::fenced_member_epoch;
+    case stale_member_epoch: return error_code::stale_member_epoch;
     }
     std::abort();
 }

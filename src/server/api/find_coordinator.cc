@@ -1,5 +1,8 @@
-// Advertised because librdkafka looks for this API before it uses lz4. There are no groups and no transactions yet, so no
-// key has a coordinator. COORDINATOR_NOT_AVAILABLE is what clients ask again after, until their own deadline passes.
+// Every group has its coordinator here: this is the only node. Looking for one makes the topic that groups are kept in.
+// Nothing coordinates transactions and share groups yet: COORDINATOR_NOT_AVAILABLE is what clients ask again after, until
+// their own deadline passes.
+#include "coord/group/group_shard.h"
+#include "server/api/errors.h"
 #include "server/api/handlers.h"
 
 namespace millrace::server {
@@ -7,44 +10,58 @@ namespace millrace::server {
 namespace {
 
 constexpr std::int8_t key_group = 0, key_transaction = 1, key_share = 2;
-constexpr std::int16_t share_version_min = 6;
-constexpr std::string_view not_yet = "This broker has no consumer groups and no transactions yet.";
+constexpr std::int16_t share_version_min = 6, version_with_several = 4;
+constexpr std::string_view no_transactions = "This broker has no transactions and no share groups yet.";
 
 struct verdict {
-    kafka::error_code code;
+    kafka::error_code code = kafka::error_code::none;
     std::string_view text;
 };
 
-verdict judge(std::int8_t key_type, std::int16_t version) {
-    switch (key_type) {
-    case key_group:
-    case key_transaction: return {kafka::error_code::coordinator_not_available, not_yet};
-    case key_share:
-        if (version >= share_version_min) return {kafka::error_code::coordinator_not_available, not_yet};
-        break;
+runtime::task<verdict> make_offsets_topic(call& c) {
+    cluster::create_topic_request wanted;
+    wanted.name = coord::offsets_topic;
+    wanted.partition_count = c.here.options.offsets_topic_num_partitions;
+    wanted.internal = true;
+    wanted.overrides = {{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", "104857600"}};
+    auto made = co_await c.here.changes.create_topic(std::move(wanted));
+    if (!made && made.error().code != cluster::errc::topic_exists)
+        co_return verdict{kafka::error_code::coordinator_not_available, "The topic that groups are kept in cannot be created."};
+    co_return verdict{};
+}
+
+runtime::task<verdict> judge(std::int8_t key_type, call& c) {
+    if (key_type == key_group) {
+        if (!c.here.image->find(coord::offsets_topic)) co_return co_await make_offsets_topic(c);
+        co_return verdict{};
     }
-    return {kafka::error_code::invalid_request, kafka::default_message(kafka::error_code::invalid_request)};
+    if (key_type == key_transaction || (key_type == key_share && c.version >= share_version_min))
+        co_return verdict{kafka::error_code::coordinator_not_available, no_transactions};
+    co_return verdict{kafka::error_code::invalid_request, kafka::default_message(kafka::error_code::invalid_request)};
 }
 
 } // namespace
 
 runtime::task<kafka::find_coordinator_response> answer(const kafka::find_coordinator_request& in, call& c) {
     kafka::find_coordinator_response out;
-    auto found = judge(in.key_type, c.version);
-    if (c.version < 4) {
-        out.error_code = found.code;
-        out.error_message = found.text;
-        out.node_id = {-1};
-        out.port = -1;
+    auto found = co_await judge(in.key_type, c);
+    const bool ok = found.code == kafka::error_code::none;
+    auto fill = [&](auto& e) {
+        e.error_code = found.code;
+        e.node_id = ok ? c.image->node_id : broker_id{-1};
+        e.host = ok ? std::string_view{c.advertised.host} : std::string_view{};
+        e.port = ok ? c.advertised.port : -1;
+    };
+    if (c.version < version_with_several) {
+        fill(out);
+        out.error_message = ok ? std::string_view{"NONE"} : found.text;
         co_return out;
     }
     auto coordinators = c.arena.make_array<kafka::find_coordinator_response::coordinator_entry>(in.coordinator_keys.size());
     for (std::size_t i = 0; i < coordinators.size(); ++i) {
         auto& e = coordinators[i];
         e.key = in.coordinator_keys[i];
-        e.node_id = {-1};
-        e.port = -1;
-        e.error_code = found.code;
+        fill(e);
         e.error_message = found.text;
     }
     out.coordinators = coordinators;

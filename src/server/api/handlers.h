@@ -6,17 +6,27 @@
 #include "kafka/messages/alter_configs.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
 #include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_configs.h"
+#include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
 #include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
+#include "kafka/messages/join_group.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/metadata.h"
+#include "kafka/messages/offset_commit.h"
+#include "kafka/messages/offset_delete.h"
+#include "kafka/messages/offset_fetch.h"
 #include "kafka/messages/offset_for_leader_epoch.h"
+#include "kafka/messages/sync_group.h"
 #include "server/api/call.h"
 
 namespace millrace::server {
@@ -35,5 +45,15 @@ runtime::task<kafka::delete_records_response> answer(const kafka::delete_records
 runtime::task<kafka::describe_configs_response> answer(const kafka::describe_configs_request& in, call& c);
 runtime::task<kafka::alter_configs_response> answer(const kafka::alter_configs_request& in, call& c);
 runtime::task<kafka::incremental_alter_configs_response> answer(const kafka::incremental_alter_configs_request& in, call& c);
+runtime::task<kafka::join_group_response> answer(const kafka::join_group_request& in, call& c);
+runtime::task<kafka::sync_group_response> answer(const kafka::sync_group_request& in, call& c);
+runtime::task<kafka::heartbeat_response> answer(const kafka::heartbeat_request& in, call& c);
+runtime::task<kafka::leave_group_response> answer(const kafka::leave_group_request& in, call& c);
+runtime::task<kafka::offset_commit_response> answer(const kafka::offset_commit_request& in, call& c);
+runtime::task<kafka::offset_fetch_response> answer(const kafka::offset_fetch_request& in, call& c);
+runtime::task<kafka::offset_delete_response> answer(const kafka::offset_delete_request& in, call& c);
+runtime::task<kafka::describe_groups_response> answer(const kafka::describe_groups_request& in, call& c);
+runtime::task<kafka::list_groups_response> answer(const kafka::list_groups_request& in, call& c);
+runtime::task<kafka::delete_groups_response> answer(const kafka::delete_groups_request& in, call& c);
 
 } // namespace millrace::server

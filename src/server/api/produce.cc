@@ -36,6 +36,7 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
     request_bytes_ = frame_.size;
     version_ = header.version;
     correlation_id_ = header.correlation_id;
+    client_id_ = header.client_id.value(); // in the frame
     auto& here = c.at().here();
     const auto& image = *here.image; // nothing here suspends
     c.expect(*this);
@@ -84,6 +85,11 @@ void produce_operation::resolve(partition_append& a, const kafka::produce_reques
     }
     if (!known && version_ >= version_by_id && !topic.topic_id.is_zero()) {
         a.refused = error_code::unknown_topic_id;
+        return;
+    }
+    // Kafka's tools alone write there by hand, under this name (AdminUtils.ADMIN_CLIENT_ID).
+    if (known && known->internal && client_id_ != "__admin_client") {
+        a.refused = error_code::invalid_topic_exception;
         return;
     }
     if (!known || wanted.index.value < 0 || wanted.index.value >= known->partition_count) {

@@ -51,6 +51,7 @@ class produce_operation final : public reply, public hook_of<struct idle_produce
     std::size_t request_bytes_ = 0;
     std::int16_t version_ = 0;
     std::int32_t correlation_id_ = 0;
+    std::string_view client_id_;
     kafka::message_arena arena_;
     kafka::produce_request request_;
     std::unique_ptr<partition_append[]> appends_;

@@ -1,0 +1,35 @@
+// What can be wrong with a request to a coordinator.
+// Owner: constants; no shard.
+// Invariant: each value has one Kafka code, which only `server/api` knows.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+
+namespace millrace::coord {
+
+enum class errc : std::uint8_t {
+    loading,                   // the coordinator's records are being read
+    not_coordinator,           // of this group: another shard's, or closing
+    unavailable,               // the coordinator's partition cannot be written
+    invalid_group_id,
+    group_id_not_found,
+    group_not_empty,
+    group_full,                // group.max.size
+    groups_full,               // group_count_max
+    invalid_session_timeout,
+    inconsistent_protocol,
+    unknown_member,
+    member_id_required,
+    fenced_instance,
+    illegal_generation,
+    rebalance_in_progress,
+    metadata_too_large,        // offset.metadata.max.bytes
+    subscribed_to_topic,
+    fenced_member_epoch,
+    stale_member_epoch,
+};
+
+template <class T> using result = std::expected<T, errc>;
+
+} // namespace millrace::coord

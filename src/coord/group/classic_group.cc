@@ -1,0 +1,84 @@
+#include "coord/group/classic_group.h"
+
+#include "kafka/message_arena.h"
+#include "kafka/messages/consumer_protocol_subscription.h"
+
+#include <algorithm>
+
+namespace millrace::coord {
+
+std::string_view name_of(classic_state s) {
+    switch (s) {
+    case classic_state::empty: return "Empty";
+    case classic_state::preparing_rebalance: return "PreparingRebalance";
+    case classic_state::completing_rebalance: return "CompletingRebalance";
+    case classic_state::stable: return "Stable";
+    }
+    return "Unknown";
+}
+
+const opaque* classic_member::metadata(std::string_view protocol) const {
+    for (const auto& p : protocols)
+        if (p.name == protocol) return &p.metadata;
+    return nullptr;
+}
+
+classic_member* classic_group::find(std::string_view member_id) {
+    auto at = members.find(std::string{member_id});
+    return at == members.end() ? nullptr : &at->second;
+}
+
+runtime::milliseconds classic_group::rebalance_timeout() const {
+    runtime::milliseconds longest{0};
+    for (const auto& [id, m] : members) longest = std::max(longest, m.rebalance_timeout);
+    return longest;
+}
+
+namespace {
+
+bool offered_by_all(const classic_group& g, std::string_view name) {
+    return std::all_of(g.members.begin(), g.members.end(), [&](const auto& m) { return m.second.metadata(name); });
+}
+
+} // namespace
+
+bool classic_group::supports(std::string_view type, const std::vector<offered_protocol>& offered) const {
+    if (members.empty()) return !type.empty() && !offered.empty();
+    return protocol_type == type &&
+           std::any_of(offered.begin(), offered.end(), [&](const auto& p) { return offered_by_all(*this, p.name); });
+}
+
+std::optional<std::string> classic_group::choose_protocol() const {
+    std::map<std::string, int> votes;
+    for (const auto& [id, m] : members) {
+        auto preferred = std::find_if(m.protocols.begin(), m.protocols.end(),
+                                      [&](const auto& p) { return offered_by_all(*this, p.name); });
+        if (preferred == m.protocols.end()) return std::nullopt;
+        ++votes[preferred->name];
+    }
+    if (votes.empty()) return std::nullopt;
+    return std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
+}
+
+std::optional<std::set<std::string>> classic_group::subscribed_topics() const {
+    if (members.empty()) return std::set<std::string>{};
+    if (protocol_type != "consumer" || !protocol_name) return std::nullopt;
+    std::set<std::string> topics;
+    for (const auto& [id, m] : members) {
+        const auto* metadata = m.metadata(*protocol_name);
+        if (!metadata) return std::nullopt;
+        reader in{*metadata};
+        kafka::message_arena arena;
+        kafka::consumer_protocol_subscription said;
+        auto version = in.i16();
+        // Later versions only add at the end.
+        if (!in.ok() || version < 0 ||
+            !decode(in, std::min(version, kafka::consumer_protocol_subscription::version_max), arena, said))
+            return std::nullopt;
+        for (const auto& topic : said.topics) topics.emplace(topic);
+    }
+    return topics;
+}
+
+} // namespace millrace::coord

@@ -1,0 +1,129 @@
+// SyncGroup, Heartbeat and LeaveGroup of classic groups.
+#include "coord/group/coordinator.h"
+
+namespace millrace::coord {
+
+std::optional<errc> coordinator::check_member(const classic_group& g, const std::string& member_id,
+                                              const std::optional<std::string>& instance_id) const {
+    if (instance_id) {
+        auto at = g.static_members.find(*instance_id);
+        if (at == g.static_members.end()) return errc::unknown_member;
+        if (at->second != member_id) return errc::fenced_instance;
+    }
+    if (!g.members.contains(member_id)) return errc::unknown_member;
+    return std::nullopt;
+}
+
+void coordinator::heard_of(classic_group& g, classic_member& m, moment now) {
+    watch_member(g, m, now.mono + (m.is_new ? new_member_join_timeout : m.session_timeout));
+}
+
+void coordinator::refuse_sync(sync_call& c, errc why) {
+    c.error = why;
+    answer(c);
+}
+
+void coordinator::answer_sync(classic_group& g, classic_member& m, sync_call& c) {
+    c.error.reset();
+    c.answer_protocol_type = g.protocol_type;
+    c.answer_protocol_name = g.protocol_name;
+    c.assignment = m.assignment;
+    answer(c);
+}
+
+void coordinator::sync(sync_call& c, moment now) {
+    if (c.group.empty()) return refuse_sync(c, errc::invalid_group_id);
+    auto* g = find(c.group);
+    if (!g) return refuse_sync(c, errc::unknown_member);
+    if (auto why = check_member(*g, c.member_id, c.instance_id)) return refuse_sync(c, *why);
+    if (c.generation != g->generation) return refuse_sync(c, errc::illegal_generation);
+    if ((c.protocol_type && c.protocol_type != g->protocol_type) || (c.protocol_name && c.protocol_name != g->protocol_name))
+        return refuse_sync(c, errc::inconsistent_protocol);
+    auto& m = *g->find(c.member_id);
+    switch (g->state) {
+    case classic_state::empty: return refuse_sync(c, errc::unknown_member);
+    case classic_state::preparing_rebalance: return refuse_sync(c, errc::rebalance_in_progress);
+    case classic_state::stable:
+        g->syncs_missing.erase(m.id);
+        heard_of(*g, m, now);
+        return answer_sync(*g, m, c);
+    case classic_state::completing_rebalance: break;
+    }
+    if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), errc::unknown_member); // its client asked again
+    m.syncing = &c;
+    g->syncs_missing.erase(m.id);
+    heard_of(*g, m, now);
+    if (!g->is_leader(m.id)) return;
+
+    for (auto& [id, member] : g->members) member.assignment.clear();
+    for (auto& a : c.assignments)
+        if (auto* member = g->find(a.member_id)) member->assignment = a.assignment;
+    to_state(*g, classic_state::stable, now);
+    store_group(*g, now);
+    for (auto& [id, member] : g->members)
+        if (member.syncing) {
+            heard_of(*g, member, now);
+            answer_sync(*g, member, *std::exchange(member.syncing, nullptr));
+        }
+}
+
+result<void> coordinator::heartbeat(const heartbeat_request& r, moment now) {
+    if (r.group.empty()) return std::unexpected{errc::invalid_group_id};
+    auto* g = find(r.group);
+    if (!g) return std::unexpected{errc::unknown_member};
+    if (auto why = check_member(*g, r.member_id, r.instance_id)) return std::unexpected{*why};
+    if (r.generation != g->generation) return std::unexpected{errc::illegal_generation};
+    if (g->state == classic_state::empty) return std::unexpected{errc::unknown_member};
+    heard_of(*g, *g->find(r.member_id), now);
+    if (g->state == classic_state::preparing_rebalance) return std::unexpected{errc::rebalance_in_progress};
+    return {};
+}
+
+result<leave_answer> coordinator::leave(const leave_request& r, moment now) {
+    if (r.group.empty()) return std::unexpected{errc::invalid_group_id};
+    auto* g = find(r.group);
+    if (!g) return std::unexpected{errc::unknown_member};
+    leave_answer out;
+    for (const auto& m : r.members) {
+        // An administrator removes a static member by its instance id alone.
+        auto id = m.id;
+        if (id.empty() && m.instance_id) {
+            auto at = g->static_members.find(*m.instance_id);
+            if (at != g->static_members.end()) id = at->second;
+        }
+        if (!m.instance_id && g->pending.erase(id)) {
+            out.push_back(std::nullopt);
+            if (g->state == classic_state::preparing_rebalance) join_phase_may_end(*g, now);
+            continue;
+        }
+        auto why = check_member(*g, id, m.instance_id);
+        out.push_back(why);
+        if (!why) remove_member(*g, id, now);
+    }
+    return out;
+}
+
+void coordinator::forget_member(classic_group& g, const std::string& member_id) {
+    auto at = g.members.find(member_id);
+    auto& m = at->second;
+    if (m.joining) {
+        --g.joins_waiting;
+        refuse_join(*std::exchange(m.joining, nullptr), errc::unknown_member);
+    }
+    if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), errc::unknown_member);
+    if (m.instance_id) g.static_members.erase(*m.instance_id);
+    g.syncs_missing.erase(member_id);
+    g.members.erase(at);
+    if (g.is_leader(member_id)) {
+        if (g.members.empty()) g.leader.reset();
+        else g.leader = g.members.begin()->first;
+    }
+}
+
+void coordinator::remove_member(classic_group& g, const std::string& member_id, moment now) {
+    forget_member(g, member_id);
+    if (g.state != classic_state::preparing_rebalance) prepare_rebalance(g, now);
+    join_phase_may_end(g, now);
+}
+
+} // namespace millrace::coord

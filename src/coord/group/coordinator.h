@@ -1,0 +1,109 @@
+// One partition's groups: decides what becomes of each request, and keeps the state that its records describe.
+// Owner: the `group_partition` that hosts it; one shard. No I/O, no clock: time comes in, records and answers come out.
+// Invariant: what a record describes and what is held here are the same once that record is written: a decision changes the
+// state at once and hands out its records, and its answer must not leave before those records, and all before them, are
+// durable. If they cannot be written, the whole state is thrown away and read again.
+#pragma once
+
+#include "coord/group/classic_group.h"
+#include "coord/group/due_times.h"
+#include "coord/group/records.h"
+#include "coord/group/settings.h"
+#include "runtime/random.h"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace millrace::coord {
+
+class coordinator {
+  public:
+    coordinator(const group_settings& settings, runtime::random& random) : settings_{settings}, random_{random} {}
+
+    // Each answers by `take_answers`, now or when the group has got that far.
+    void join(join_call& c, moment now);
+    void sync(sync_call& c, moment now);
+
+    result<void> heartbeat(const heartbeat_request& r, moment now);
+    result<leave_answer> leave(const leave_request& r, moment now);
+    result<commit_answer> commit(const commit_request& r, moment now);
+    result<fetch_offsets_answer> fetch_offsets(const fetch_offsets_request& r) const;
+    result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r);
+    result<void> delete_group(const std::string& id);
+    result<described_group> describe(const std::string& id) const;
+    std::vector<listed_group> list() const;
+
+    // The topic is gone: its offsets go with it.
+    void forget_topic(std::string_view topic);
+    // Offsets that are older than offsets.retention.minutes in groups without members, and then the groups themselves.
+    void expire_offsets(timestamp_ms now);
+
+    // When `on_time` is wanted next; runtime::never if not at all.
+    runtime::mono_time next_due() const { return due_.next(); }
+    void on_time(moment now);
+
+    // What the calls since the last take have decided.
+    std::vector<record> take_records() { return std::exchange(records_, {}); }
+    intrusive_list<parked_call, parked_call_tag>& answers() { return answers_; }
+
+    // Recovery: each stored record in order, then `loaded`. Unknown kinds and versions are ignored, as Kafka's own readers do.
+    void replay(bytes_view key, std::optional<bytes_view> value);
+    void loaded(moment now);
+    // Answers every parked call with `why`.
+    void fail_parked(errc why);
+
+    std::size_t groups() const { return groups_.size(); }
+
+  private:
+    using offset_table = std::map<topic_partition, committed_offset>;
+
+    // classic_join.cc
+    std::optional<errc> refuse_join(const join_call& c) const;
+    void join_new(classic_group& g, join_call& c, moment now);
+    void join_known(classic_group& g, join_call& c, moment now);
+    void rejoin_static(classic_group& g, join_call& c, moment now);
+    void add_member(classic_group& g, join_call& c, std::string member_id, moment now);
+    void update_member(classic_group& g, classic_member& m, join_call& c, moment now);
+    void park_join(classic_group& g, classic_member& m, join_call& c);
+    void answer_join(classic_group& g, classic_member& m, join_call& c, bool with_members, bool skip_assignment);
+    void refuse_join(join_call& c, errc why);
+    // classic_rebalance.cc
+    void prepare_rebalance(classic_group& g, moment now);
+    void join_phase_may_end(classic_group& g, moment now);
+    void end_join_phase(classic_group& g, moment now);
+    void end_initial_delay(classic_group& g, moment now);
+    void end_sync_phase(classic_group& g, moment now);
+    void to_state(classic_group& g, classic_state s, moment now);
+    void store_group(const classic_group& g, moment now);
+    // classic_sync.cc
+    std::optional<errc> check_member(const classic_group& g, const std::string& member_id,
+                                     const std::optional<std::string>& instance_id) const;
+    void answer_sync(classic_group& g, classic_member& m, sync_call& c);
+    void refuse_sync(sync_call& c, errc why);
+    void heard_of(classic_group& g, classic_member& m, moment now);
+    // classic_leave.cc
+    void remove_member(classic_group& g, const std::string& member_id, moment now);
+    void forget_member(classic_group& g, const std::string& member_id);
+    // due_times
+    void watch_member(classic_group& g, classic_member& m, runtime::mono_time deadline);
+    void member_due(classic_group& g, classic_member& m, moment now);
+
+    classic_group* find(std::string_view id);
+    const classic_group* find(std::string_view id) const;
+    classic_group* find_or_make(const std::string& id, moment now);
+    std::string fresh_member_id(const join_call& c);
+    void answer(parked_call& c) { answers_.push_back(c); }
+    void erase_if_nothing_left(const std::string& id);
+
+    const group_settings& settings_;
+    runtime::random& random_;
+    std::map<std::string, classic_group, std::less<>> groups_;
+    std::map<std::string, offset_table, std::less<>> offsets_; // by group; a group with offsets alone is in groups_ too
+    due_times due_;
+    std::vector<record> records_;
+    intrusive_list<parked_call, parked_call_tag> answers_;
+};
+
+} // namespace millrace::coord

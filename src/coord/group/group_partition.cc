@@ -1,0 +1,188 @@
+#include "coord/group/group_partition.h"
+
+#include "records/compression.h"
+#include "records/record_iterator.h"
+#include "runtime/report.h"
+
+namespace millrace::coord {
+
+using runtime::task;
+
+namespace {
+
+// What a compressed batch may hold: other brokers write these too, and a data directory may come from one.
+constexpr std::size_t decompressed_bytes_max = 64 << 20;
+constexpr std::int16_t produce_version = 9;
+
+} // namespace
+
+group_partition::group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica)
+    : settings_{settings}, replica_{std::move(replica)}, builder_{records::builder_options{}} {
+    append_.owner = this;
+    append_.done = &on_appended;
+    append_.acks = -1;
+    append_.produce_version = produce_version;
+    scope_.spawn(load());
+}
+
+group_partition::~group_partition() { MR_ASSERT(!writing_ && waiting_.empty(), "a group partition ended with work under way"); }
+
+task<void> group_partition::load() {
+    state_ = state::loading;
+    machine_ = std::make_unique<coordinator>(settings_, *runtime::shard::current().world().random);
+    unwritten_.clear();
+    records::decompressor open_up;
+    records::byte_buffer plain;
+    auto each = [&](records::batch_view b) {
+        if (b.is_control()) return;
+        auto payload = b.payload();
+        if (b.is_compressed()) {
+            if (!open_up.run(*b.codec(), payload, decompressed_bytes_max, plain)) return;
+            payload = plain.view();
+        }
+        records::record_iterator walk{payload, b.record_count()};
+        records::record_view one;
+        while (walk.next(one))
+            if (one.key) machine_->replay(*one.key, one.value);
+    };
+    auto read = co_await replica_->log().replay(replica_->log_start_offset(), each);
+    if (!read) {
+        state_ = state::failed;
+        runtime::report(runtime::severity::error, "cannot read the groups in " + replica_->log().directory() +
+                                                      "; their members are told to look for another coordinator");
+    } else if (!stopped_) {
+        state_ = state::serving;
+        machine_->loaded(now());
+        settle();
+    }
+    for (auto waiter : std::exchange(load_waiters_, {})) waiter.resume();
+}
+
+task<std::optional<errc>> group_partition::ready() {
+    struct loaded {
+        group_partition& at;
+        bool await_ready() const noexcept { return at.state_ != state::loading; }
+        void await_suspend(std::coroutine_handle<> h) { at.load_waiters_.push_back(h); }
+        void await_resume() const noexcept {}
+    };
+    if (!stopped_) {
+        loaded wait{*this};
+        co_await wait;
+    }
+    if (stopped_) co_return errc::not_coordinator;
+    if (state_ == state::failed) co_return errc::unavailable;
+    co_return std::nullopt;
+}
+
+// After each decision: its records join the next batch, its answers wait for it, and the timer is set anew.
+void group_partition::settle() {
+    for (auto& r : machine_->take_records()) {
+        unwritten_.push_back(std::move(r));
+        ++records_decided_;
+    }
+    while (auto* c = machine_->answers().pop_front()) waiting_.push_back({records_decided_, nullptr, c});
+    if (!unwritten_.empty() && !writing_ && !step_posted_) {
+        step_posted_ = true;
+        runtime::shard::current().post(step_); // what else is decided in this turn joins the batch
+    }
+    release();
+    runtime::shard::cancel(timer_);
+    if (!stopped_ && machine_->next_due() != runtime::never) runtime::shard::current().arm(timer_, machine_->next_due());
+}
+
+void group_partition::due() {
+    if (stopped_ || state_ != state::serving) return;
+    machine_->on_time(now());
+    settle();
+}
+
+void group_partition::write() {
+    step_posted_ = false;
+    if (writing_ || unwritten_.empty()) return;
+    builder_.reset();
+    auto wall = runtime::shard::current().wall();
+    while (!unwritten_.empty() && (builder_.empty() || builder_.size_bytes() < batch_bytes_max)) {
+        auto& r = unwritten_.front();
+        builder_.append(wall, bytes_view{r.key}, r.value ? std::optional<bytes_view>{*r.value} : std::nullopt);
+        unwritten_.pop_front();
+    }
+    auto batch = builder_.finish({});
+    append_.bytes.assign(batch.begin(), batch.end());
+    append_.records = append_.bytes;
+    append_.error.reset();
+    append_.records_count = static_cast<std::uint64_t>(builder_.record_count());
+    writing_ = true;
+    replica_->append(append_);
+}
+
+void group_partition::on_appended(partition::append_request& r) noexcept {
+    static_cast<batch_append&>(r).owner->appended(!r.error);
+}
+
+void group_partition::appended(bool ok) {
+    writing_ = false;
+    records_kept_ += append_.records_count;
+    if (!ok) {
+        state_ = state::loading; // whoever asks from now on waits for it
+        runtime::report(runtime::severity::error, "cannot write to " + replica_->log().directory() +
+                                                      ": the groups in it are read again, and their clients ask again");
+        refuse_everyone(errc::unavailable);
+        if (!stopped_) scope_.spawn(load());
+        return;
+    }
+    if (!unwritten_.empty() && !step_posted_) {
+        step_posted_ = true;
+        runtime::shard::current().post(step_);
+    }
+    release();
+}
+
+void group_partition::answer(parked_call& c) {
+    c.answered = true;
+    if (c.waiter) c.waiter.resume(); // the call may be gone then
+}
+
+void group_partition::release() {
+    while (!waiting_.empty() && waiting_.front().after <= records_kept_) {
+        auto next = waiting_.front();
+        waiting_.pop_front();
+        if (next.parked) answer(*next.parked);
+        else next.asked->waiter.resume();
+    }
+}
+
+void group_partition::refuse_everyone(errc why) {
+    unwritten_.clear();
+    records_kept_ = records_decided_;
+    if (machine_) {
+        machine_->fail_parked(why);
+        while (auto* c = machine_->answers().pop_front()) waiting_.push_back({0, nullptr, c});
+    }
+    for (auto& next : std::exchange(waiting_, {})) {
+        if (next.parked) {
+            next.parked->error = why;
+            answer(*next.parked);
+        } else {
+            next.asked->ok = false;
+            next.asked->waiter.resume();
+        }
+    }
+}
+
+void group_partition::stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    runtime::shard::cancel(timer_);
+    // Parked calls could wait for minutes. What is on its way to the disk is answered as it ends.
+    if (!machine_) return;
+    machine_->fail_parked(errc::not_coordinator);
+    while (auto* c = machine_->answers().pop_front()) waiting_.push_back({records_decided_, nullptr, c});
+    release();
+}
+
+task<void> group_partition::close() {
+    while (writing_ || step_posted_ || !waiting_.empty()) co_await runtime::sleep_for(runtime::milliseconds{1});
+    co_await scope_.drain();
+}
+
+} // namespace millrace::coord

@@ -1,0 +1,131 @@
+// One partition of `__consumer_offsets` at work: reads the coordinator's state from the log, writes what it decides, and lets
+// no answer leave before the records it rests on are durable.
+// Owner: the `group_shard` of the partition's shard.
+// Invariant: one batch is on its way at a time, and what is decided meanwhile forms the next; answers leave in the order of
+// the decisions. When a batch cannot be written, everyone who waits is refused and the state is read anew.
+#pragma once
+
+#include "coord/group/coordinator.h"
+#include "partition/replica.h"
+#include "records/batch_builder.h"
+#include "runtime/scope.h"
+#include "runtime/shard.h"
+
+#include <deque>
+#include <memory>
+
+namespace millrace::coord {
+
+class group_partition {
+  public:
+    // Records of one batch, by size; a single one may be larger, up to what the topic takes.
+    static constexpr std::size_t batch_bytes_max = 512 << 10;
+
+    group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica);
+    ~group_partition(); // REQUIRES: closed
+
+    // Runs `decide(coordinator&, moment)`, which gives a result<Answer>, and answers when that is durable.
+    template <class Answer, class Decide> runtime::task<result<Answer>> ask(Decide decide) {
+        if (auto why = co_await ready()) co_return std::unexpected{*why};
+        result<Answer> answer = decide(*machine_, now());
+        settle();
+        kept_awaiter kept{*this};
+        if (!co_await kept) co_return std::unexpected{errc::unavailable};
+        co_return answer;
+    }
+    // Runs `decide(coordinator&, Call&, moment)` and resumes when the coordinator has answered the call.
+    template <class Call, class Decide> runtime::task<void> park(Call& c, Decide decide) {
+        if (auto why = co_await ready()) {
+            c.error = *why;
+            co_return;
+        }
+        decide(*machine_, c, now());
+        settle();
+        answered_awaiter answered{c};
+        co_await answered;
+    }
+
+    // Parked calls are answered, and nothing new is taken in.
+    void stop();
+    // REQUIRES: stopped. Completes when nothing is under way.
+    runtime::task<void> close();
+
+    const std::shared_ptr<partition::replica>& replica() const { return replica_; }
+    bool stopped() const { return stopped_; }
+
+  private:
+    enum class state : std::uint8_t { loading, serving, failed };
+    struct kept_awaiter {
+        group_partition& at;
+        std::uint64_t after = 0;
+        std::coroutine_handle<> waiter{};
+        bool ok = true;
+        explicit kept_awaiter(group_partition& p) : at{p} {}
+        bool await_ready() noexcept {
+            after = at.records_decided_;
+            return after <= at.records_kept_;
+        }
+        void await_suspend(std::coroutine_handle<> h) {
+            waiter = h;
+            at.waiting_.push_back({after, this, nullptr});
+        }
+        bool await_resume() const noexcept { return ok; }
+    };
+    struct answered_awaiter {
+        parked_call& c;
+        bool await_ready() const noexcept { return c.answered; }
+        void await_suspend(std::coroutine_handle<> h) noexcept { c.waiter = h; }
+        void await_resume() const noexcept {}
+    };
+    struct waiting { // for the first `after` records ever decided on; one of the two
+        std::uint64_t after;
+        kept_awaiter* asked;
+        parked_call* parked;
+    };
+    struct batch_append : partition::append_request {
+        group_partition* owner = nullptr;
+        std::vector<std::byte> bytes;
+        std::uint64_t records_count = 0;
+    };
+    struct writer_step : runtime::completion {
+        group_partition& owner;
+        explicit writer_step(group_partition& p) : completion{&on_step}, owner{p} {}
+        static void on_step(runtime::completion& c) noexcept { static_cast<writer_step&>(c).owner.write(); }
+    };
+    struct due_timer : runtime::timer {
+        group_partition& owner;
+        explicit due_timer(group_partition& p) : timer{&on_fired}, owner{p} {}
+        static void on_fired(runtime::timer& t) noexcept { static_cast<due_timer&>(t).owner.due(); }
+    };
+
+    static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
+    runtime::task<std::optional<errc>> ready();
+    runtime::task<void> load();
+    void settle();
+    void write();
+    static void on_appended(partition::append_request& r) noexcept;
+    void appended(bool ok);
+    void release();
+    void answer(parked_call& c);
+    void refuse_everyone(errc why);
+    void due();
+
+    const group_settings& settings_;
+    std::shared_ptr<partition::replica> replica_;
+    std::unique_ptr<coordinator> machine_;
+    state state_ = state::loading;
+    bool stopped_ = false;
+    std::vector<std::coroutine_handle<>> load_waiters_;
+
+    std::deque<record> unwritten_;
+    std::uint64_t records_decided_ = 0, records_kept_ = 0;
+    std::deque<waiting> waiting_;
+    records::batch_builder builder_;
+    batch_append append_;
+    bool writing_ = false, step_posted_ = false;
+    writer_step step_{*this};
+    due_timer timer_{*this};
+    runtime::scope scope_;
+};
+
+} // namespace millrace::coord

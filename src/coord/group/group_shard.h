@@ -1,0 +1,39 @@
+// The group coordinators of one shard: those whose partition of `__consumer_offsets` it owns, read when first asked for.
+// Owner: the shard's context.
+// Invariant: a partition here works on the replica that the shard hosts now; if that was replaced, so is the partition.
+#pragma once
+
+#include "coord/group/group_partition.h"
+
+#include <functional>
+#include <map>
+
+namespace millrace::coord {
+
+inline constexpr std::string_view offsets_topic = "__consumer_offsets";
+
+// Which of `count` partitions keeps a group: Kafka's rule, Java's String.hashCode over UTF-16, so that its tools agree.
+partition_index partition_of_group(std::string_view group, std::int32_t count);
+
+class group_shard {
+  public:
+    using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
+
+    group_shard(const group_settings& settings, find_replica find) : settings_{settings}, find_{std::move(find)} {}
+
+    // Null: this shard does not host the partition, or it is stopping.
+    std::shared_ptr<group_partition> at(partition_index p);
+
+    // Parked calls are answered, and nothing new is taken in. First step of a stop, before connections are closed.
+    void stop();
+    runtime::task<void> close();
+
+  private:
+    const group_settings& settings_;
+    find_replica find_;
+    std::map<partition_index, std::shared_ptr<group_partition>> partitions_;
+    runtime::scope scope_; // partitions that were replaced and still end
+    bool stopped_ = false;
+};
+
+} // namespace millrace::coord

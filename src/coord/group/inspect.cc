@@ -1,0 +1,88 @@
+// What tools are shown of groups; and the groups' coming and going, in memory and from what was stored.
+#include "coord/group/coordinator.h"
+
+namespace millrace::coord {
+
+classic_group* coordinator::find(std::string_view id) {
+    auto at = groups_.find(id);
+    return at == groups_.end() ? nullptr : &at->second;
+}
+
+const classic_group* coordinator::find(std::string_view id) const {
+    auto at = groups_.find(id);
+    return at == groups_.end() ? nullptr : &at->second;
+}
+
+classic_group* coordinator::find_or_make(const std::string& id, moment now) {
+    auto [at, made] = groups_.try_emplace(id);
+    if (made) {
+        at->second.id = id;
+        at->second.state_since = now.wall;
+    }
+    return &at->second;
+}
+
+result<described_group> coordinator::describe(const std::string& id) const {
+    const auto* g = find(id);
+    if (!g) return std::unexpected{errc::group_id_not_found};
+    described_group out{id, std::string{name_of(g->state)}, g->protocol_type.value_or(""), {}, {}};
+    // Between two generations nobody has a protocol or an assignment that means anything.
+    const bool settled = g->state == classic_state::stable;
+    if (settled) out.protocol = g->protocol_name.value_or("");
+    for (const auto& [member_id, m] : g->members) {
+        described_group::member shown{member_id, m.client_id, m.client_host, m.instance_id, {}, {}};
+        if (settled) {
+            if (const auto* metadata = m.metadata(out.protocol)) shown.metadata = *metadata;
+            shown.assignment = m.assignment;
+        }
+        out.members.push_back(std::move(shown));
+    }
+    return out;
+}
+
+std::vector<listed_group> coordinator::list() const {
+    std::vector<listed_group> out;
+    for (const auto& [id, g] : groups_)
+        out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "Classic"});
+    return out;
+}
+
+void coordinator::replay(bytes_view key, std::optional<bytes_view> value) {
+    auto what = read_key(key);
+    if (auto* of = std::get_if<offset_key>(&what)) {
+        auto offset = value ? read_offset(*value) : std::nullopt;
+        if (offset) {
+            offsets_[of->group][of->where] = std::move(*offset);
+        } else if (!value) {
+            auto table = offsets_.find(of->group);
+            if (table == offsets_.end()) return;
+            table->second.erase(of->where);
+            if (table->second.empty()) offsets_.erase(table);
+        }
+    } else if (auto* of = std::get_if<group_key>(&what)) {
+        if (!value) {
+            groups_.erase(of->group);
+        } else if (auto g = read_group(of->group, *value)) {
+            groups_.insert_or_assign(of->group, std::move(*g));
+        }
+    }
+}
+
+// Members have their whole session timeout to be heard of again.
+void coordinator::loaded(moment now) {
+    for (const auto& [id, table] : offsets_) find_or_make(id, now);
+    for (auto& [id, g] : groups_)
+        for (auto& [member_id, m] : g.members) watch_member(g, m, now.mono + m.session_timeout);
+}
+
+void coordinator::fail_parked(errc why) {
+    for (auto& [id, g] : groups_) {
+        for (auto& [member_id, m] : g.members) {
+            if (m.joining) refuse_join(*std::exchange(m.joining, nullptr), why);
+            if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), why);
+        }
+        g.joins_waiting = 0;
+    }
+}
+
+} // namespace millrace::coord

@@ -1,0 +1,157 @@
+// Committed offsets: commit, fetch, delete, expiry (KIP-211), and the life of groups that hold nothing but offsets.
+#include "coord/group/coordinator.h"
+
+namespace millrace::coord {
+
+namespace {
+
+// With members a commit must come from one of them and its generation; without, it comes from a tool or from a client that
+// assigns partitions itself.
+std::optional<errc> check_commit(const classic_group& g, const commit_request& r, std::optional<errc> member_fault) {
+    const bool empty = g.state == classic_state::empty;
+    if (r.generation_or_epoch < 0 && empty) return std::nullopt;
+    if (r.generation_or_epoch >= 0 || !r.member_id.empty() || r.instance_id) {
+        if (member_fault) return member_fault;
+        if (r.generation_or_epoch != g.generation) return errc::illegal_generation;
+    } else if (!empty) {
+        return errc::unknown_member;
+    }
+    if (g.state == classic_state::completing_rebalance) return errc::rebalance_in_progress;
+    return std::nullopt;
+}
+
+} // namespace
+
+result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
+    auto* g = find(r.group);
+    if (!g) {
+        if (r.generation_or_epoch >= 0) return std::unexpected{errc::illegal_generation};
+        if (groups_.size() >= group_count_max) return std::unexpected{errc::groups_full};
+        g = find_or_make(r.group, now);
+    } else {
+        if (auto why = check_commit(*g, r, check_member(*g, r.member_id, r.instance_id))) return std::unexpected{*why};
+        if (auto* m = g->find(r.member_id)) heard_of(*g, *m, now);
+    }
+    auto& table = offsets_[r.group];
+    commit_answer out;
+    for (const auto& e : r.entries) {
+        if (e.metadata.size() > settings_.offset_metadata_bytes_max) {
+            out.push_back(errc::metadata_too_large);
+            continue;
+        }
+        committed_offset offset{e.offset, e.epoch, e.metadata, now.wall, no_timestamp, e.topic};
+        if (r.retention_ms >= 0) offset.expires = {now.wall.value + r.retention_ms};
+        records_.push_back(offset_record(r.group, e.where, offset));
+        table[e.where] = std::move(offset);
+        out.push_back(std::nullopt);
+    }
+    erase_if_nothing_left(r.group);
+    return out;
+}
+
+result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_request& r) const {
+    const auto* g = find(r.group);
+    if (!r.member_id.empty() || r.member_epoch >= 0) {
+        if (!g || !g->members.contains(r.member_id)) return std::unexpected{errc::unknown_member};
+        if (r.member_epoch != g->generation) return std::unexpected{errc::illegal_generation};
+    }
+    fetch_offsets_answer out;
+    auto table = offsets_.find(r.group);
+    if (r.all) {
+        if (table != offsets_.end())
+            for (const auto& [where, offset] : table->second) out.push_back({where, offset});
+        return out;
+    }
+    for (const auto& where : r.wanted) {
+        found_offset found{where, std::nullopt};
+        if (table != offsets_.end())
+            if (auto at = table->second.find(where); at != table->second.end()) found.offset = at->second;
+        out.push_back(std::move(found));
+    }
+    return out;
+}
+
+result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r) {
+    auto* g = find(r.group);
+    if (!g) return std::unexpected{errc::group_id_not_found};
+    std::optional<std::set<std::string>> in_use = std::set<std::string>{};
+    if (g->state != classic_state::empty) {
+        if (g->protocol_type != "consumer") return std::unexpected{errc::group_not_empty};
+        in_use = g->subscribed_topics();
+    }
+    delete_offsets_answer out;
+    auto& table = offsets_[r.group];
+    for (const auto& where : r.entries) {
+        if (!in_use || in_use->contains(where.topic)) {
+            out.push_back(errc::subscribed_to_topic);
+            continue;
+        }
+        if (table.erase(where)) records_.push_back(offset_tombstone(r.group, where));
+        out.push_back(std::nullopt);
+    }
+    erase_if_nothing_left(r.group);
+    return out;
+}
+
+result<void> coordinator::delete_group(const std::string& id) {
+    auto* g = find(id);
+    if (!g) return std::unexpected{errc::group_id_not_found};
+    if (g->state != classic_state::empty) return std::unexpected{errc::group_not_empty};
+    if (auto table = offsets_.find(id); table != offsets_.end()) {
+        for (const auto& [where, offset] : table->second) records_.push_back(offset_tombstone(id, where));
+        offsets_.erase(table);
+    }
+    records_.push_back(group_tombstone(id));
+    groups_.erase(id);
+    return {};
+}
+
+void coordinator::forget_topic(std::string_view topic) {
+    std::vector<std::string> touched;
+    for (auto& [id, table] : offsets_)
+        for (auto at = table.lower_bound({std::string{topic}, {0}}); at != table.end() && at->first.topic == topic;) {
+            records_.push_back(offset_tombstone(id, at->first));
+            at = table.erase(at);
+            if (touched.empty() || touched.back() != id) touched.push_back(id);
+        }
+    for (const auto& id : touched) erase_if_nothing_left(id);
+}
+
+void coordinator::expire_offsets(timestamp_ms now) {
+    std::vector<std::string> touched;
+    for (auto& [id, table] : offsets_) {
+        const auto& g = groups_.find(id)->second;
+        const bool used = g.state != classic_state::empty;
+        auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
+        if (!topics) continue; // members, and what they read is not known
+        for (auto at = table.begin(); at != table.end();) {
+            const auto& o = at->second;
+            // A group that had members keeps its offsets from when the last one left.
+            auto since = g.protocol_type && !used ? std::max(o.committed, g.state_since) : o.committed;
+            const bool old = o.expires != no_timestamp ? now >= o.expires
+                                                       : now.value - since.value >= settings_.offsets_retention_ms;
+            if (!old || topics->contains(at->first.topic)) {
+                ++at;
+                continue;
+            }
+            records_.push_back(offset_tombstone(id, at->first));
+            at = table.erase(at);
+            if (touched.empty() || touched.back() != id) touched.push_back(id);
+        }
+    }
+    for (const auto& id : touched) erase_if_nothing_left(id);
+}
+
+// A group without members and offsets is forgotten, and so is what was stored of it.
+void coordinator::erase_if_nothing_left(const std::string& id) {
+    if (auto table = offsets_.find(id); table != offsets_.end()) {
+        if (!table->second.empty()) return;
+        offsets_.erase(table);
+    }
+    auto* g = find(id);
+    if (!g || g->state != classic_state::empty || !g->pending.empty()) return;
+    if (g->generation > 0) records_.push_back(group_tombstone(id));
+    groups_.erase(id);
+}
+
+} // namespace millrace::coord

@@ -1,0 +1,156 @@
+// What clients ask a group coordinator, and its answers, as plain values that own what they hold.
+// Owner: the request's operation; a parked call belongs to the coordinator until it is answered.
+// Invariant: nothing here points into a request's frame.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/intrusive_list.h"
+#include "coord/errc.h"
+#include "runtime/mono_time.h"
+
+#include <coroutine>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::coord {
+
+using opaque = std::vector<std::byte>; // what only members understand
+
+// The two clocks of a request: one for waits, one for what is stored.
+struct moment {
+    runtime::mono_time mono;
+    timestamp_ms wall{0};
+};
+
+struct offered_protocol {
+    std::string name;
+    opaque metadata;
+    bool operator==(const offered_protocol&) const = default;
+};
+
+// A request that may wait for other members. `waiter` resumes on the coordinator's shard when what the answer says is durable.
+struct parked_call : hook_of<struct parked_call_tag> {
+    std::optional<errc> error; // out
+    bool answered = false;
+    std::coroutine_handle<> waiter{};
+
+  protected:
+    parked_call() = default;
+    ~parked_call() = default;
+};
+
+struct join_call : parked_call {
+    // in
+    std::string group, member_id, client_id, client_host, protocol_type;
+    std::optional<std::string> instance_id;
+    runtime::milliseconds session_timeout{0}, rebalance_timeout{0};
+    std::vector<offered_protocol> protocols;
+    bool id_required = false;          // JoinGroup 4 and later: a new member is told its id and asks again
+    bool leader_may_skip = false;      // JoinGroup 9 and later: the answer can say that the leader need not assign
+
+    // out
+    struct member {
+        std::string id;
+        std::optional<std::string> instance_id;
+        opaque metadata;
+    };
+    std::int32_t generation = -1;
+    std::optional<std::string> answer_protocol_type, protocol_name;
+    std::string leader, answer_member_id;
+    bool skip_assignment = false;
+    std::vector<member> members; // for the leader
+};
+
+struct sync_call : parked_call {
+    // in
+    std::string group, member_id;
+    std::optional<std::string> instance_id, protocol_type, protocol_name;
+    std::int32_t generation = -1;
+    struct assigned {
+        std::string member_id;
+        opaque assignment;
+    };
+    std::vector<assigned> assignments;
+
+    // out
+    std::optional<std::string> answer_protocol_type, answer_protocol_name;
+    opaque assignment;
+};
+
+struct heartbeat_request {
+    std::string group, member_id;
+    std::optional<std::string> instance_id;
+    std::int32_t generation = -1;
+};
+
+struct leave_request {
+    struct member {
+        std::string id;
+        std::optional<std::string> instance_id;
+    };
+    std::string group;
+    std::vector<member> members;
+};
+using leave_answer = std::vector<std::optional<errc>>; // by member; nullopt: it has left
+
+struct committed_offset {
+    log_offset offset = no_offset;
+    leader_epoch epoch = no_epoch;
+    std::string metadata;
+    timestamp_ms committed{0};
+    timestamp_ms expires = no_timestamp; // only from versions that said so themselves
+    topic_id topic;                      // zero: committed by name
+};
+
+struct commit_request {
+    std::string group, member_id;
+    std::optional<std::string> instance_id;
+    std::int32_t generation_or_epoch = -1;
+    std::int64_t retention_ms = -1; // OffsetCommit 2 to 4; -1: the broker's
+    struct entry {
+        topic_partition where;
+        log_offset offset = no_offset;
+        leader_epoch epoch = no_epoch;
+        std::string metadata;
+        topic_id topic;
+    };
+    std::vector<entry> entries;
+};
+using commit_answer = std::vector<std::optional<errc>>; // by entry
+
+struct fetch_offsets_request {
+    std::string group;
+    std::string member_id; // with a member: checked (OffsetFetch 9 and later)
+    std::int32_t member_epoch = -1;
+    bool all = false;
+    std::vector<topic_partition> wanted;
+};
+struct found_offset {
+    topic_partition where;
+    std::optional<committed_offset> offset;
+};
+using fetch_offsets_answer = std::vector<found_offset>;
+
+struct delete_offsets_request {
+    std::string group;
+    std::vector<topic_partition> entries;
+};
+using delete_offsets_answer = std::vector<std::optional<errc>>; // by entry
+
+struct described_group {
+    std::string id, state, protocol_type, protocol;
+    struct member {
+        std::string id, client_id, client_host;
+        std::optional<std::string> instance_id;
+        opaque metadata, assignment;
+    };
+    std::vector<member> members;
+};
+
+struct listed_group {
+    std::string id, protocol_type, state, type;
+};
+
+} // namespace millrace::coord

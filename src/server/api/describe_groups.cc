@@ -1,0 +1,60 @@
+#include "server/api/authorized_operations.h"
+#include "server/api/errors.h"
+#include "server/api/group_call.h"
+#include "server/api/handlers.h"
+
+namespace millrace::server {
+
+namespace {
+
+using response = kafka::describe_groups_response;
+constexpr std::int16_t version_with_not_found = 6;
+
+runtime::task<response::group_entry> describe(std::string_view id, call& c) {
+    response::group_entry out;
+    out.group_id = id;
+    auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) { return at.describe(id); };
+    auto said = co_await ask_group<coord::described_group>(c, id, std::move(decide));
+    if (!said) {
+        if (said.error() == coord::errc::group_id_not_found && c.version < version_with_not_found) {
+            out.group_state = "Dead"; // how older clients are told
+            co_return out;
+        }
+        out.error_code = to_kafka(said.error());
+        if (said.error() == coord::errc::group_id_not_found) {
+            out.group_state = "Dead";
+            out.error_message = keep(c.arena, std::string_view{"Group " + std::string{id} + " not found."});
+        }
+        co_return out;
+    }
+    out.group_state = keep(c.arena, std::string_view{said->state});
+    out.protocol_type = keep(c.arena, std::string_view{said->protocol_type});
+    out.protocol_data = keep(c.arena, std::string_view{said->protocol});
+    auto members = c.arena.make_array<response::member_entry>(said->members.size());
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto& m = said->members[i];
+        members[i].member_id = keep(c.arena, std::string_view{m.id});
+        members[i].group_instance_id = keep(c.arena, m.instance_id);
+        members[i].client_id = keep(c.arena, std::string_view{m.client_id});
+        members[i].client_host = keep(c.arena, std::string_view{m.client_host});
+        members[i].member_metadata = keep(c.arena, m.metadata);
+        members[i].member_assignment = keep(c.arena, m.assignment);
+    }
+    out.members = members;
+    co_return out;
+}
+
+} // namespace
+
+runtime::task<response> answer(const kafka::describe_groups_request& in, call& c) {
+    response out;
+    auto groups = c.arena.make_array<response::group_entry>(in.groups.size());
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        groups[i] = co_await describe(in.groups[i], c);
+        if (in.include_authorized_operations) groups[i].authorized_operations = group_operations;
+    }
+    out.groups = groups;
+    co_return out;
+}
+
+} // namespace millrace::server

@@ -1,0 +1,82 @@
+// How a handler reaches a group's coordinator: its partition of `__consumer_offsets`, and that partition's shard.
+// Owner: the call; runs on the connection's shard and visits the coordinator's.
+// Invariant: what a decision captures it owns; answers come back by value, and only when they are durable.
+#pragma once
+
+#include "coord/group/group_shard.h"
+#include "server/api/call.h"
+
+namespace millrace::server {
+
+struct group_place {
+    shard_context* owner = nullptr;
+    partition_index partition;
+};
+
+// Nothing: the topic does not exist yet, so no group does.
+inline std::optional<group_place> place_of_group(const call& c, std::string_view group) {
+    const auto* topic = c.here.image->find(coord::offsets_topic);
+    if (!topic) return std::nullopt;
+    auto partition = coord::partition_of_group(group, topic->partition_count);
+    return group_place{&c.here.context_of({topic->id, partition}), partition};
+}
+
+template <class Answer, class Decide>
+runtime::task<coord::result<Answer>> visit_group_partition(shard_context& owner, partition_index partition, Decide decide) {
+    auto at = owner.groups->at(partition);
+    if (!at) co_return std::unexpected{coord::errc::not_coordinator};
+    co_return co_await at->template ask<Answer>(std::move(decide));
+}
+
+// `decide(coordinator&, moment)` gives a result<Answer>, on the coordinator's shard.
+template <class Answer, class Decide>
+runtime::task<coord::result<Answer>> ask_partition(group_place place, Decide decide) {
+    auto visit = visit_group_partition<Answer>(*place.owner, place.partition, std::move(decide));
+    co_return co_await runtime::run_on(place.owner->id, place.owner->visits, std::move(visit));
+}
+
+template <class Answer, class Decide>
+runtime::task<coord::result<Answer>> ask_group(call& c, std::string_view group, Decide decide) {
+    auto place = place_of_group(c, group);
+    if (!place) co_return std::unexpected{coord::errc::not_coordinator};
+    auto asked = ask_partition<Answer>(*place, std::move(decide));
+    co_return co_await asked;
+}
+
+template <class Call, class Decide>
+runtime::task<void> visit_and_park(shard_context& owner, partition_index partition, Call& parked, Decide decide) {
+    auto at = owner.groups->at(partition);
+    if (!at) {
+        parked.error = coord::errc::not_coordinator;
+        co_return;
+    }
+    co_await at->park(parked, std::move(decide));
+}
+
+// `decide(coordinator&, Call&, moment)`; completes when the coordinator has answered `parked`, which the caller keeps.
+template <class Call, class Decide> runtime::task<void> park_at_group(call& c, Call& parked, Decide decide) {
+    auto place = place_of_group(c, parked.group);
+    if (!place) {
+        parked.error = coord::errc::not_coordinator;
+        co_return;
+    }
+    auto visit = visit_and_park(*place->owner, place->partition, parked, std::move(decide));
+    co_await runtime::run_on(place->owner->id, place->owner->visits, std::move(visit));
+}
+
+inline std::optional<std::string> owned(const kafka::nullable_string& s) {
+    if (s.is_null()) return std::nullopt;
+    return std::string{s.value()};
+}
+inline coord::opaque owned(bytes_view b) { return {b.begin(), b.end()}; }
+
+inline kafka::nullable_string keep(kafka::message_arena& arena, const std::optional<std::string>& text) {
+    return text ? kafka::nullable_string{keep(arena, std::string_view{*text})} : kafka::nullable_string{};
+}
+inline bytes_view keep(kafka::message_arena& arena, const coord::opaque& bytes) {
+    auto room = arena.make_array<std::byte>(bytes.size());
+    if (!bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
+    return room;
+}
+
+} // namespace millrace::server

@@ -1,0 +1,55 @@
+#include "server/api/errors.h"
+#include "server/api/group_call.h"
+#include "server/api/handlers.h"
+
+namespace millrace::server {
+
+namespace {
+
+constexpr std::int16_t version_with_rebalance_timeout = 1, version_with_required_id = 4, version_with_null_protocol = 7,
+                       version_with_skip = 9;
+
+} // namespace
+
+runtime::task<kafka::join_group_response> answer(const kafka::join_group_request& in, call& c) {
+    using response = kafka::join_group_response;
+    coord::join_call join;
+    join.group = in.group_id;
+    join.member_id = in.member_id;
+    join.client_id = c.client_id;
+    join.client_host = "/" + std::string{c.client_host}; // as Java prints an address
+    join.protocol_type = in.protocol_type;
+    join.instance_id = owned(in.group_instance_id);
+    join.session_timeout = runtime::milliseconds{in.session_timeout_ms};
+    join.rebalance_timeout =
+        runtime::milliseconds{c.version < version_with_rebalance_timeout ? in.session_timeout_ms : in.rebalance_timeout_ms};
+    for (const auto& p : in.protocols) join.protocols.push_back({std::string{p.name}, owned(p.metadata)});
+    join.id_required = c.version >= version_with_required_id;
+    join.leader_may_skip = c.version >= version_with_skip;
+    co_await park_at_group(c, join, [](coord::coordinator& at, coord::join_call& j, coord::moment now) { at.join(j, now); });
+
+    response out;
+    if (join.error) {
+        out.error_code = to_kafka(*join.error);
+        out.member_id = keep(c.arena, std::string_view{join.answer_member_id.empty() ? join.member_id : join.answer_member_id});
+        if (c.version < version_with_null_protocol) out.protocol_name = std::string_view{""};
+        co_return out;
+    }
+    out.generation_id = join.generation;
+    out.protocol_type = keep(c.arena, join.answer_protocol_type);
+    out.protocol_name = keep(c.arena, join.protocol_name);
+    if (out.protocol_name.is_null() && c.version < version_with_null_protocol) out.protocol_name = std::string_view{""};
+    out.leader = keep(c.arena, std::string_view{join.leader});
+    if (c.version >= version_with_skip) out.skip_assignment = join.skip_assignment;
+    out.member_id = keep(c.arena, std::string_view{join.answer_member_id});
+    auto members = c.arena.make_array<response::member_entry>(join.members.size());
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        members[i].member_id = keep(c.arena, std::string_view{join.members[i].id});
+        members[i].group_instance_id = keep(c.arena, join.members[i].instance_id);
+        members[i].metadata = keep(c.arena, join.members[i].metadata);
+    }
+    out.members = members;
+    co_return out;
+}
+
+} // namespace millrace::server
