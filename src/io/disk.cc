@@ -112,10 +112,11 @@ task<result<std::vector<runtime::directory_entry>>> kernel_disk::list(std::strin
     co_return out;
 }
 
-task<result<std::uint64_t>> kernel_disk::free_bytes(std::string path) {
+task<result<runtime::disk_space>> kernel_disk::space(std::string path) {
     struct statvfs found{};
     if (::statvfs(path.c_str(), &found) < 0) co_return std::unexpected{runtime::from_errno(errno)};
-    co_return static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize;
+    co_return runtime::disk_space{static_cast<std::uint64_t>(found.f_blocks) * found.f_frsize,
+                                  static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize};
 }
 
 } // namespace millrace::io

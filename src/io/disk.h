@@ -31,7 +31,7 @@ class kernel_disk final : public runtime::disk {
     runtime::task<runtime::result<void>> remove(std::string path) override;
     runtime::task<runtime::result<void>> sync_directory(std::string path) override;
     runtime::task<runtime::result<std::vector<runtime::directory_entry>>> list(std::string path) override;
-    runtime::task<runtime::result<std::uint64_t>> free_bytes(std::string path) override;
+    runtime::task<runtime::result<runtime::disk_space>> space(std::string path) override;
 
   private:
     append_policy policy_;

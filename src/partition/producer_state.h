@@ -25,6 +25,14 @@ struct batch_memory {
     timestamp_ms timestamp;
 };
 
+struct known_producer {
+    producer_id id;
+    producer_epoch epoch;
+    sequence_number last_sequence{-1};
+    timestamp_ms last_timestamp = no_timestamp;
+    std::int32_t coordinator_epoch = -1;
+};
+
 class producer_states {
   public:
     // Accepted: nullopt. A duplicate of a remembered batch: that batch. Otherwise out_of_order_sequence or
@@ -38,6 +46,7 @@ class producer_states {
     void expire(timestamp_ms now, std::int64_t expiration_ms);
 
     std::size_t size() const { return entries_.size(); }
+    std::vector<known_producer> known() const; // by id
     void clear() { entries_.clear(); }
 
     // Kafka's `.snapshot` format, version 1: int16 version, uint32 crc, array of entries.

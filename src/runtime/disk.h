@@ -77,6 +77,12 @@ struct directory_entry {
     std::uint64_t size_bytes = 0;
 };
 
+// Of the file system that holds a path.
+struct disk_space {
+    std::uint64_t total_bytes = 0;
+    std::uint64_t free_bytes = 0; // for those who are not root
+};
+
 // All cold: they may cost a thread hop each.
 class disk {
   public:
@@ -87,7 +93,7 @@ class disk {
     virtual task<result<void>> remove(std::string path) = 0;           // a file, or an empty directory
     virtual task<result<void>> sync_directory(std::string path) = 0;   // makes creates, renames, removes in it durable
     virtual task<result<std::vector<directory_entry>>> list(std::string path) = 0; // sorted by name
-    virtual task<result<std::uint64_t>> free_bytes(std::string path) = 0;
+    virtual task<result<disk_space>> space(std::string path) = 0;
 };
 
 // --- awaitable forms, for coroutines -----------------------------------------------------------------------------

@@ -20,7 +20,8 @@ constexpr api_key served[] = {
     api_key::create_partitions, api_key::incremental_alter_configs, api_key::describe_cluster,
     api_key::describe_topic_partitions, api_key::offset_commit, api_key::offset_fetch, api_key::join_group, api_key::heartbeat,
     api_key::leave_group, api_key::sync_group, api_key::describe_groups, api_key::list_groups, api_key::delete_groups,
-    api_key::offset_delete,
+    api_key::offset_delete, api_key::describe_log_dirs, api_key::elect_leaders, api_key::list_partition_reassignments,
+    api_key::describe_client_quotas, api_key::describe_producers, api_key::list_config_resources,
 };
 
 // One entry per key, because each request asks.
@@ -90,6 +91,12 @@ task<bool> answer_request(kafka::request_header header, reader body, call& c, st
     case api_key::describe_groups: co_return co_await serve<kafka::describe_groups_request>(header, body, c, out);
     case api_key::list_groups: co_return co_await serve<kafka::list_groups_request>(header, body, c, out);
     case api_key::delete_groups: co_return co_await serve<kafka::delete_groups_request>(header, body, c, out);
+    case api_key::list_partition_reassignments: co_return co_await serve<kafka::list_partition_reassignments_request>(header, body, c, out);
+    case api_key::describe_client_quotas: co_return co_await serve<kafka::describe_client_quotas_request>(header, body, c, out);
+    case api_key::elect_leaders: co_return co_await serve<kafka::elect_leaders_request>(header, body, c, out);
+    case api_key::list_config_resources: co_return co_await serve<kafka::list_config_resources_request>(header, body, c, out);
+    case api_key::describe_log_dirs: co_return co_await serve<kafka::describe_log_dirs_request>(header, body, c, out);
+    case api_key::describe_producers: co_return co_await serve<kafka::describe_producers_request>(header, body, c, out);
     default: co_return false; // is_served() has refused the others
     }
 }

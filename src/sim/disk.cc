@@ -148,12 +148,12 @@ task<result<std::vector<directory_entry>>> disk::list(std::string path) {
     co_return all;
 }
 
-task<result<std::uint64_t>> disk::free_bytes(std::string) {
+task<result<runtime::disk_space>> disk::space(std::string) {
     pause some{when_};
     co_await some;
     if (power_is_cut()) co_return fail(EIO);
     auto used = used_bytes();
-    co_return used < capacity_bytes_ ? capacity_bytes_ - used : 0;
+    co_return runtime::disk_space{capacity_bytes_, used < capacity_bytes_ ? capacity_bytes_ - used : 0};
 }
 
 void disk::drop_unsynced() {

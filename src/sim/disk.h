@@ -30,7 +30,7 @@ class disk final : public runtime::disk {
     runtime::task<runtime::result<void>> remove(std::string path) override;
     runtime::task<runtime::result<void>> sync_directory(std::string path) override;
     runtime::task<runtime::result<std::vector<runtime::directory_entry>>> list(std::string path) override;
-    runtime::task<runtime::result<std::uint64_t>> free_bytes(std::string path) override;
+    runtime::task<runtime::result<runtime::disk_space>> space(std::string path) override;
 
     // Power cut, the harshest: all that is not durable is gone. Power is back afterwards; files that were open answer
     // with EIO from now on.

@@ -101,7 +101,9 @@ struct memory_disk final : runtime::disk {
         for (auto& [name, e] : found) out.push_back(e);
         co_return out;
     }
-    runtime::task<runtime::result<std::uint64_t>> free_bytes(std::string) override { co_return std::uint64_t{1} << 40; }
+    runtime::task<runtime::result<runtime::disk_space>> space(std::string) override {
+        co_return runtime::disk_space{std::uint64_t{1} << 40, std::uint64_t{1} << 40};
+    }
 
     // Completes what is pending, in order, until nothing is.
     void pump() {

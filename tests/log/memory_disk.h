@@ -127,7 +127,9 @@ class memory_disk final : public runtime::disk {
             if (in(path, name)) out.push_back({name.substr(path.size() + 1), false, n->now.size()});
         co_return out;
     }
-    runtime::task<runtime::result<std::uint64_t>> free_bytes(std::string) override { co_return std::uint64_t{1} << 40; }
+    runtime::task<runtime::result<runtime::disk_space>> space(std::string) override {
+        co_return runtime::disk_space{std::uint64_t{1} << 40, std::uint64_t{1} << 40};
+    }
 
   private:
     static bool in(const std::string& directory, const std::string& path) {

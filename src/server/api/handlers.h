@@ -9,18 +9,24 @@
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
+#include "kafka/messages/describe_client_quotas.h"
 #include "kafka/messages/describe_cluster.h"
 #include "kafka/messages/describe_configs.h"
 #include "kafka/messages/describe_groups.h"
+#include "kafka/messages/describe_log_dirs.h"
+#include "kafka/messages/describe_producers.h"
 #include "kafka/messages/describe_topic_partitions.h"
+#include "kafka/messages/elect_leaders.h"
 #include "kafka/messages/find_coordinator.h"
 #include "kafka/messages/heartbeat.h"
 #include "kafka/messages/incremental_alter_configs.h"
 #include "kafka/messages/init_producer_id.h"
 #include "kafka/messages/join_group.h"
 #include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_config_resources.h"
 #include "kafka/messages/list_groups.h"
 #include "kafka/messages/list_offsets.h"
+#include "kafka/messages/list_partition_reassignments.h"
 #include "kafka/messages/metadata.h"
 #include "kafka/messages/offset_commit.h"
 #include "kafka/messages/offset_delete.h"
@@ -55,5 +61,11 @@ runtime::task<kafka::offset_delete_response> answer(const kafka::offset_delete_r
 runtime::task<kafka::describe_groups_response> answer(const kafka::describe_groups_request& in, call& c);
 runtime::task<kafka::list_groups_response> answer(const kafka::list_groups_request& in, call& c);
 runtime::task<kafka::delete_groups_response> answer(const kafka::delete_groups_request& in, call& c);
+runtime::task<kafka::list_partition_reassignments_response> answer(const kafka::list_partition_reassignments_request& in, call& c);
+runtime::task<kafka::describe_client_quotas_response> answer(const kafka::describe_client_quotas_request& in, call& c);
+runtime::task<kafka::elect_leaders_response> answer(const kafka::elect_leaders_request& in, call& c);
+runtime::task<kafka::list_config_resources_response> answer(const kafka::list_config_resources_request& in, call& c);
+runtime::task<kafka::describe_log_dirs_response> answer(const kafka::describe_log_dirs_request& in, call& c);
+runtime::task<kafka::describe_producers_response> answer(const kafka::describe_producers_request& in, call& c);
 
 } // namespace millrace::server
