@@ -49,7 +49,29 @@ node::node(const config::broker_options& options, runtime::shard_group& shards, 
 
 node::~node() = default;
 
+namespace {
+
+// Names among `given`, by their broker names, that nothing acts on in this release.
+std::string in_vain(const std::map<std::string, std::string, std::less<>>& given) {
+    std::string out;
+    for (const auto& key : cluster::topic_config_keys()) {
+        if (key.has_effect) continue;
+        for (const auto& synonym : key.synonyms)
+            if (!synonym.name.empty() && given.contains(synonym.name))
+                out += (out.empty() ? "" : ", ") + std::string{synonym.name};
+    }
+    return out;
+}
+
+} // namespace
+
 task<started> node::start() {
+    if (auto names = in_vain(options_.topic_defaults); !names.empty())
+        runtime::report(runtime::severity::warning,
+                        names + ": accepted, but nothing acts on it in this release; no record is removed by age or size, so watch the disk");
+    if (descriptors_.partitions_max == 0)
+        co_return trouble("the limit of " + std::to_string(descriptors_.limit) +
+                          " open files leaves room for no partition: raise it (ulimit -n, LimitNOFILE=), or open.files.max");
     auto& home = runtime::shard::current();
     auto& disk = *home.world().disk;
 
@@ -160,7 +182,10 @@ std::vector<std::string> node::summary() const {
     }
     out.push_back(descriptors_.line());
     std::string where;
-    for (const auto& a : addresses_) where += (where.empty() ? "" : ", ") + a.host + ":" + std::to_string(a.port);
+    for (const auto& a : addresses_) {
+        const bool v6 = a.host.find(':') != std::string::npos;
+        where += (where.empty() ? "" : ", ") + (v6 ? "[" + a.host + "]" : a.host) + ":" + std::to_string(a.port);
+    }
     auto image = store_->current();
     out.push_back("ready on " + where + ": node " + std::to_string(options_.node_id) + " of cluster " + image->cluster_id +
                   ", " + std::to_string(hosts_.size()) + (hosts_.size() == 1 ? " shard, " : " shards, ") +

@@ -41,6 +41,8 @@ task<bool> serve(kafka::request_header header, reader body, call& c, std::vector
     co_return true;
 }
 
+constexpr std::int16_t version_with_software = 3;
+
 bool serve_versions(const kafka::request_header& header, reader body, call& c, std::vector<std::byte>& out) {
     const auto* api = kafka::find_api(header.key);
     if (!api->knows(header.version)) {
@@ -49,7 +51,12 @@ bool serve_versions(const kafka::request_header& header, reader body, call& c, s
     }
     kafka::api_versions_request request;
     if (!decode(body, header.version, c.arena, request)) return false;
-    encode_reply(out, answer_api_versions(served, c.arena), header.version, header.correlation_id);
+    auto answer = answer_api_versions(served, c.arena);
+    if (header.version >= version_with_software && !(is_software_word(request.client_software_name) && is_software_word(request.client_software_version))) {
+        answer = {};
+        answer.error_code = kafka::error_code::invalid_request;
+    }
+    encode_reply(out, answer, header.version, header.correlation_id);
     return true;
 }
 

@@ -16,10 +16,10 @@ from harness.checks import Checks  # noqa: E402
 SECONDS_MAX = 2
 
 
-def refused(checks, what, arguments, *words, environment=None):
+def refused(checks, what, arguments, *words, environment=None, before=()):
     """`words`: what the message must hold, in any case; of a tuple, one."""
     began = time.monotonic()
-    process = subprocess.Popen([binary(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    process = subprocess.Popen([*before, binary(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, env=clean_environment(environment))
     try:
         said, _ = process.communicate(timeout=SECONDS_MAX + 3)
@@ -109,10 +109,17 @@ def options(checks, home):
     checks.that(not os.path.exists(data), "none of these made the data directory")
 
 
+def limits(checks, home):
+    data = os.path.join(home, "narrow")
+    refused(checks, "a limit of open files that leaves room for nothing", on(data), "open files", "LimitNOFILE", before=("prlimit", "--nofile=60:60"))
+    with Broker(options=["--log.retention.hours", "24"]) as broker:
+        checks.that("log.retention.hours: accepted, but nothing acts on it" in broker.said(), "an option that nothing acts on is named at the start")
+
+
 def main():
     checks, home = Checks(), tempfile.mkdtemp(prefix="millrace-start-")
     try:
-        for check in (options, directories, read_only, ports):
+        for check in (options, directories, read_only, ports, limits):
             checks.run(check.__name__, check, checks, home)
     finally:
         shutil.rmtree(home)

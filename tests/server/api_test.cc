@@ -35,6 +35,11 @@ TEST_CASE("api versions: an unknown version is refused in version 0, with the ra
     for (std::size_t i = 0; i < wire.size(); ++i) CHECK(std::to_integer<unsigned>(wire[i]) == expected[i]);
 }
 
+TEST_CASE("api versions: what a client calls itself is made of letters, digits, dots and dashes, and does not end in one") {
+    for (auto good : {"librdkafka", "2.12.0", "apache-kafka-java", "x"}) CHECK(is_software_word(good));
+    for (auto bad : {"", "a b", "-a", "a.", "a_b", "a/b"}) CHECK_FALSE(is_software_word(bad));
+}
+
 TEST_CASE("errors: a batch is refused with the code that names its fault") {
     CHECK(to_kafka(partition::errc::invalid_batch, records::errc::crc_mismatch) == error_code::corrupt_message);
     CHECK(to_kafka(partition::errc::invalid_batch, records::errc::key_missing) == error_code::invalid_record);

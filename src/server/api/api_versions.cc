@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+#include <algorithm>
+
 namespace millrace::server {
 
 kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
@@ -20,6 +22,12 @@ kafka::api_versions_response refuse_api_versions(std::span<const kafka::api_key>
     auto out = answer_api_versions(served, arena);
     out.error_code = kafka::error_code::unsupported_version;
     return out;
+}
+
+bool is_software_word(std::string_view text) {
+    auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    if (text.empty() || !plain(text.front()) || !plain(text.back())) return false;
+    return std::all_of(text.begin(), text.end(), [&](char c) { return plain(c) || c == '.' || c == '-'; });
 }
 
 } // namespace millrace::server

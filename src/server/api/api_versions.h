@@ -17,4 +17,7 @@ kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key>
 // For a version of ApiVersions that we do not have; to be encoded as version 0.
 kafka::api_versions_response refuse_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena);
 
+// Letters and digits, with dots and dashes between them: what a client may call itself (KIP-511).
+bool is_software_word(std::string_view text);
+
 } // namespace millrace::server

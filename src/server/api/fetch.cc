@@ -96,6 +96,7 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
     if (!visits_) visits_ = std::make_unique<fetch_visit[]>(shards);
     for (std::size_t i = 0; i < shards; ++i) visits_[i].first = visits_[i].last = nullptr;
     slot_count_ = 0;
+    const bool from_replica = request_.replica_id.value >= 0 || request_.replica_state.replica_id.value >= 0;
     for (auto& wanted : session.partitions()) {
         auto& s = slots_[slot_count_++];
         s.wanted = &wanted;
@@ -109,6 +110,10 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
         const auto* topic = by_id ? image.find(wanted.id) : image.find(wanted.topic);
         if (!topic || wanted.partition.value < 0 || wanted.partition.value >= topic->partition_count) {
             s.error = !topic && by_id ? kafka::error_code::unknown_topic_id : kafka::error_code::unknown_topic_or_partition;
+            continue;
+        }
+        if (from_replica) { // of this broker there is one, and it leads
+            s.error = kafka::error_code::not_leader_or_follower;
             continue;
         }
         s.key = {topic->id, wanted.partition};
@@ -329,7 +334,7 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
             e.last_stable_offset = s.high_watermark; // no transaction can be open
             if (version_ >= 5) e.log_start_offset = s.log_start;
             if (version_ >= 12) e.diverging_epoch = s.diverging;
-            if (request_.isolation_level == 0) e.aborted_transactions = decltype(e.aborted_transactions)::null();
+            if (request_.isolation_level == 0 && s.error == kafka::error_code::none) e.aborted_transactions = decltype(e.aborted_transactions)::null();
             e.records = kafka::records_field::by_size(s.slice.length);
             if (!session->include(*s.wanted, e)) continue;
             here_->stats.fetch_bytes.add(s.slice.length);
