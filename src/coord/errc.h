@@ -16,7 +16,7 @@ enum class errc : std::uint8_t {
     group_id_not_found,
     group_not_empty,
     group_full,                // group.max.size
-    groups_full,               // group_count_max
+    groups_full,               // group_count_max, or pending_members_max in one of them
     invalid_session_timeout,
     inconsistent_protocol,
     unknown_member,
@@ -25,6 +25,7 @@ enum class errc : std::uint8_t {
     illegal_generation,
     rebalance_in_progress,
     metadata_too_large,        // offset.metadata.max.bytes
+    record_too_large,          // stored_record_bytes_max
     subscribed_to_topic,
     fenced_member_epoch,
     stale_member_epoch,

@@ -24,8 +24,21 @@ const opaque* classic_member::metadata(std::string_view protocol) const {
 }
 
 classic_member* classic_group::find(std::string_view member_id) {
-    auto at = members.find(std::string{member_id});
+    auto at = members.find(member_id);
     return at == members.end() ? nullptr : &at->second;
+}
+
+void classic_group::offer(classic_member& m, std::vector<offered_protocol> protocols) {
+    withdraw_offer(m);
+    m.protocols = std::move(protocols);
+    for (const auto& p : m.protocols) ++supporters[p.name];
+}
+
+void classic_group::withdraw_offer(const classic_member& m) {
+    for (const auto& p : m.protocols) {
+        auto at = supporters.find(p.name);
+        if (--at->second == 0) supporters.erase(at);
+    }
 }
 
 runtime::milliseconds classic_group::rebalance_timeout() const {
@@ -36,8 +49,10 @@ runtime::milliseconds classic_group::rebalance_timeout() const {
 
 namespace {
 
+// Counted, because looking at every member for every join would be quadratic in a large group.
 bool offered_by_all(const classic_group& g, std::string_view name) {
-    return std::all_of(g.members.begin(), g.members.end(), [&](const auto& m) { return m.second.metadata(name); });
+    auto at = g.supporters.find(name);
+    return at != g.supporters.end() && at->second == g.members.size();
 }
 
 } // namespace
@@ -49,7 +64,7 @@ bool classic_group::supports(std::string_view type, const std::vector<offered_pr
 }
 
 std::optional<std::string> classic_group::choose_protocol() const {
-    std::map<std::string, int> votes;
+    std::map<std::string_view, std::size_t> votes;
     for (const auto& [id, m] : members) {
         auto preferred = std::find_if(m.protocols.begin(), m.protocols.end(),
                                       [&](const auto& p) { return offered_by_all(*this, p.name); });
@@ -57,8 +72,8 @@ std::optional<std::string> classic_group::choose_protocol() const {
         ++votes[preferred->name];
     }
     if (votes.empty()) return std::nullopt;
-    return std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
-        ->first;
+    auto most = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return std::string{most->first};
 }
 
 std::optional<std::set<std::string>> classic_group::subscribed_topics() const {

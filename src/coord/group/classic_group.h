@@ -1,9 +1,10 @@
 // The state of one classic group: its members, its generation, who waits for whom.
 // Owner: the coordinator of its partition; one shard.
-// Invariant: static_members names members that exist; joins_waiting counts the members with a parked join; a member in
-// `pending` has an id and nothing else.
+// Invariant: static_members names members that exist; joins_waiting counts the members with a parked join, supporters those
+// that offer a protocol; a member in `pending` has an id and nothing else.
 #pragma once
 
+#include "coord/group/due_times.h"
 #include "coord/group/requests.h"
 
 #include <map>
@@ -27,7 +28,7 @@ struct classic_member {
     sync_call* syncing = nullptr;
     bool is_new = false;           // joined while the group was not yet heard of by it
     runtime::mono_time deadline{}; // to be heard of
-    std::uint64_t due_number = 0;  // of the entry in due_times that speaks for it
+    due_entry due;
 
     bool matches(const std::vector<offered_protocol>& others) const { return protocols == others; }
     const opaque* metadata(std::string_view protocol) const;
@@ -39,19 +40,23 @@ struct classic_group {
     timestamp_ms state_since{0};
     std::int32_t generation = 0;
     std::optional<std::string> protocol_type, protocol_name, leader;
-    std::map<std::string, classic_member> members;
-    std::map<std::string, std::string> static_members; // instance id to member id
-    std::map<std::string, runtime::mono_time> pending; // told their id, not joined yet: when they are forgotten
-    std::set<std::string> syncs_missing;               // of this generation
+    std::map<std::string, classic_member, std::less<>> members;
+    std::map<std::string, std::string, std::less<>> static_members; // instance id to member id
+    std::map<std::string, due_entry, std::less<>> pending;          // told their id, not joined yet: when they are forgotten
+    std::map<std::string, std::size_t, std::less<>> supporters;     // of each protocol
+    std::set<std::string, std::less<>> syncs_missing;               // of this generation
     std::size_t joins_waiting = 0;
+    bool stored = false; // a record of it exists
 
-    runtime::mono_time phase_due = runtime::never; // end of the join phase, else of the sync phase
+    due_entry phase; // end of the join phase, else of the sync phase
     // The first rebalance of an empty group waits for more members, in steps, up to here.
     bool initial_delay = false;
     bool joined_meanwhile = false;
     runtime::mono_time initial_delay_until{};
 
     classic_member* find(std::string_view member_id);
+    void offer(classic_member& m, std::vector<offered_protocol> protocols); // REQUIRES: distinct names
+    void withdraw_offer(const classic_member& m);
     bool all_joined() const { return joins_waiting == members.size() && pending.empty(); }
     bool is_leader(std::string_view member_id) const { return leader && *leader == member_id; }
     runtime::milliseconds rebalance_timeout() const; // the longest of its members

@@ -5,6 +5,20 @@
 
 namespace millrace::coord {
 
+namespace {
+
+void keep_first_of_each_name(std::vector<offered_protocol>& protocols) {
+    std::set<std::string_view> names;
+    std::vector<offered_protocol> kept;
+    if (std::all_of(protocols.begin(), protocols.end(), [&](const auto& p) { return names.insert(p.name).second; })) return;
+    std::set<std::string> seen;
+    for (auto& p : protocols)
+        if (seen.insert(p.name).second) kept.push_back(std::move(p));
+    protocols = std::move(kept);
+}
+
+} // namespace
+
 std::optional<errc> coordinator::refuse_join(const join_call& c) const {
     if (c.group.empty()) return errc::invalid_group_id;
     if (c.session_timeout < settings_.session_timeout_min || c.session_timeout > settings_.session_timeout_max)
@@ -16,16 +30,24 @@ std::optional<errc> coordinator::refuse_join(const join_call& c) const {
         if (c.protocol_type.empty() || c.protocols.empty()) return errc::inconsistent_protocol;
         return std::nullopt;
     }
+    if (!has_room(*g, c.member_id)) return errc::group_full;
     if (!g->supports(c.protocol_type, c.protocols)) return errc::inconsistent_protocol;
-    // Who is in already, or was told an id while there was room, may come; a rebalance counts only those who came back.
-    auto own = g->members.find(c.member_id);
-    const bool back = own != g->members.end() && (g->state != classic_state::preparing_rebalance || own->second.joining);
-    const auto counted = g->state == classic_state::preparing_rebalance ? g->joins_waiting : g->members.size();
-    if (!back && !g->pending.contains(c.member_id) && counted + g->pending.size() >= settings_.group_size_max &&
-        own == g->members.end())
-        return errc::group_full;
-    if (own != g->members.end() && !back && g->joins_waiting >= settings_.group_size_max) return errc::group_full;
+    if (c.member_id.empty() && g->pending.size() >= pending_members_max) return errc::groups_full;
     return std::nullopt;
+}
+
+// A rebalance counts those who came back, so that a group that is over a lowered group.max.size loses its last ones.
+bool coordinator::has_room(const classic_group& g, std::string_view member_id) const {
+    auto own = g.members.find(member_id);
+    const bool in = own != g.members.end();
+    switch (g.state) {
+    case classic_state::empty: return true;
+    case classic_state::preparing_rebalance:
+        return (in && own->second.joining) || g.joins_waiting < settings_.group_size_max;
+    case classic_state::completing_rebalance:
+    case classic_state::stable: return in || g.members.size() < settings_.group_size_max;
+    }
+    return false;
 }
 
 void coordinator::refuse_join(join_call& c, errc why) {
@@ -36,15 +58,32 @@ void coordinator::refuse_join(join_call& c, errc why) {
 }
 
 void coordinator::join(join_call& c, moment now) {
-    if (auto why = refuse_join(c)) return refuse_join(c, *why);
+    keep_first_of_each_name(c.protocols);
+    if (auto why = refuse_join(c)) {
+        if (*why == errc::group_full) lose_place(*find(c.group), c.member_id, now);
+        return refuse_join(c, *why);
+    }
     auto& g = *find_or_make(c.group, now);
     if (c.member_id.empty()) join_new(g, c, now);
     else join_known(g, c, now);
     if (g.state == classic_state::preparing_rebalance) join_phase_may_end(g, now);
 }
 
+void coordinator::lose_place(classic_group& g, const std::string& member_id, moment now) {
+    g.pending.erase(member_id);
+    if (g.find(member_id)) forget_member(g, member_id);
+    if (g.state == classic_state::preparing_rebalance) join_phase_may_end(g, now);
+}
+
 std::string coordinator::fresh_member_id(const join_call& c) {
-    return (c.instance_id ? *c.instance_id : c.client_id) + "-" + random_.next_uuid().to_string();
+    constexpr std::size_t name_bytes_max = stored_string_bytes_max - 23; // of what stands before "-" and a UUID
+    auto name = c.instance_id ? *c.instance_id : c.client_id;
+    if (name.size() > name_bytes_max) {
+        auto end = name_bytes_max;
+        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end; // no half character of UTF-8
+        name.resize(end);
+    }
+    return name + "-" + random_.next_uuid().to_string();
 }
 
 void coordinator::join_new(classic_group& g, join_call& c, moment now) {
@@ -58,14 +97,16 @@ void coordinator::join_new(classic_group& g, join_call& c, moment now) {
     }
     if (!c.id_required) return add_member(g, c, std::move(id), now);
     // A client that dies before it hears its id leaves nothing behind but this (KIP-394).
-    g.pending[id] = now.mono + c.session_timeout;
-    due_.put(now.mono + c.session_timeout, due_entry::what::pending_member, g.id, id);
+    auto& told = *g.pending.try_emplace(id).first;
+    told.second.group = &g;
+    told.second.pending = &told.first;
+    due_.put(told.second, now.mono + c.session_timeout);
     c.answer_member_id = std::move(id);
     refuse_join(c, errc::member_id_required);
 }
 
 void coordinator::join_known(classic_group& g, join_call& c, moment now) {
-    if (g.pending.contains(c.member_id)) {
+    if (g.pending.contains(c.member_id) && !c.instance_id) { // static members have no need to be told an id first
         g.pending.erase(c.member_id);
         return add_member(g, c, c.member_id, now);
     }
@@ -77,12 +118,12 @@ void coordinator::join_known(classic_group& g, join_call& c, moment now) {
     case classic_state::completing_rebalance:
         // It did not hear the answer: the same again. The others have not changed.
         if (!m.matches(c.protocols)) return update_member(g, m, c, now);
-        heard_of(g, m, now);
+        heard_of(m, now);
         return answer_join(g, m, c, g.is_leader(m.id), false);
     case classic_state::stable:
         // The leader asks for a rebalance by joining again, a member by offering something else.
         if (g.is_leader(m.id) || !m.matches(c.protocols)) return update_member(g, m, c, now);
-        heard_of(g, m, now);
+        heard_of(m, now);
         return answer_join(g, m, c, false, false);
     }
 }
@@ -101,24 +142,26 @@ void coordinator::add_member(classic_group& g, join_call& c, std::string member_
     m.client_host = c.client_host;
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
-    m.protocols = c.protocols;
+    m.due.group = &g;
+    m.due.member = &m;
+    g.offer(m, c.protocols);
     m.is_new = true;
     if (m.instance_id) g.static_members[*m.instance_id] = member_id;
     if (!g.protocol_type || g.members.size() == 1) g.protocol_type = c.protocol_type;
     if (!g.leader) g.leader = member_id;
     if (g.state == classic_state::preparing_rebalance && g.initial_delay) g.joined_meanwhile = true;
-    watch_member(g, m, now.mono + new_member_join_timeout);
+    watch_member(m, now.mono + new_member_join_timeout);
     park_join(g, m, c);
     prepare_rebalance(g, now);
 }
 
 void coordinator::update_member(classic_group& g, classic_member& m, join_call& c, moment now) {
-    m.protocols = c.protocols;
+    g.offer(m, c.protocols);
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;
     m.client_host = c.client_host;
-    heard_of(g, m, now);
+    heard_of(m, now);
     park_join(g, m, c);
     prepare_rebalance(g, now);
 }
@@ -137,21 +180,19 @@ void coordinator::rejoin_static(classic_group& g, join_call& c, moment now) {
     if (g.syncs_missing.erase(old_id)) g.syncs_missing.insert(id);
     const bool was_leader = g.is_leader(old_id);
     old.id = id;
-    old.due_number = 0; // its entry speaks of the old id
-    const auto before = old.protocols;
     moved.key() = id;
     auto& m = g.members.insert(std::move(moved)).position->second;
     g.static_members[*c.instance_id] = id;
     if (was_leader) g.leader = id;
-    m.protocols = c.protocols;
+    g.offer(m, c.protocols);
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;
     m.client_host = c.client_host;
-    watch_member(g, m, now.mono + m.session_timeout);
+    m.is_new = false;
+    watch_member(m, now.mono + m.session_timeout);
 
-    if (g.state == classic_state::stable && g.choose_protocol() == g.protocol_name) {
-        store_group(g, now);
+    if (g.state == classic_state::stable && g.choose_protocol() == g.protocol_name && store_group(g, g.state_since)) {
         if (was_leader && c.leader_may_skip) return answer_join(g, m, c, true, true);
         answer_join(g, m, c, false, false);
         // An old client that is told it leads would assign anew; so it hears of its former self (KIP-814).

@@ -10,7 +10,13 @@ void coordinator::to_state(classic_group& g, classic_state s, moment now) {
     g.state_since = now.wall;
 }
 
-void coordinator::store_group(const classic_group& g, moment now) { records_.push_back(group_record(g, now.wall)); }
+bool coordinator::store_group(classic_group& g, timestamp_ms state_since) {
+    auto made = group_record(g, state_since);
+    if (made.key.size() + made.value->size() > stored_record_bytes_max) return false;
+    g.stored = true;
+    records_.push_back(std::move(made));
+    return true;
+}
 
 void coordinator::prepare_rebalance(classic_group& g, moment now) {
     if (g.state == classic_state::preparing_rebalance) return;
@@ -23,11 +29,10 @@ void coordinator::prepare_rebalance(classic_group& g, moment now) {
     const bool first = g.state == classic_state::empty;
     to_state(g, classic_state::preparing_rebalance, now);
     auto timeout = g.rebalance_timeout();
-    g.initial_delay = first && settings_.initial_rebalance_delay.count() > 0;
+    g.initial_delay = first;
     g.joined_meanwhile = false;
     g.initial_delay_until = now.mono + timeout;
-    g.phase_due = now.mono + (g.initial_delay ? std::min(settings_.initial_rebalance_delay, timeout) : timeout);
-    due_.put(g.phase_due, due_entry::what::group, g.id);
+    watch_phase(g, now.mono + (first ? settings_.initial_rebalance_delay : timeout));
 }
 
 void coordinator::join_phase_may_end(classic_group& g, moment now) {
@@ -38,8 +43,7 @@ void coordinator::join_phase_may_end(classic_group& g, moment now) {
 void coordinator::end_initial_delay(classic_group& g, moment now) {
     if (g.joined_meanwhile && now.mono < g.initial_delay_until) {
         g.joined_meanwhile = false;
-        g.phase_due = std::min(g.initial_delay_until, now.mono + settings_.initial_rebalance_delay);
-        due_.put(g.phase_due, due_entry::what::group, g.id);
+        watch_phase(g, std::min(g.initial_delay_until, now.mono + settings_.initial_rebalance_delay));
         return;
     }
     g.initial_delay = false;
@@ -58,8 +62,7 @@ void coordinator::end_join_phase(classic_group& g, moment now) {
     }
     for (const auto& id : gone) forget_member(g, id);
     if (!g.members.empty() && !anyone_joined) { // static members only, all away: nobody could lead
-        g.phase_due = now.mono + g.rebalance_timeout();
-        due_.put(g.phase_due, due_entry::what::group, g.id);
+        watch_phase(g, now.mono + g.rebalance_timeout());
         return;
     }
     if (!leader_joined)
@@ -72,21 +75,20 @@ void coordinator::end_join_phase(classic_group& g, moment now) {
     if (g.members.empty()) {
         g.protocol_name.reset();
         g.leader.reset();
-        g.phase_due = runtime::never;
+        g.phase.clear();
         to_state(g, classic_state::empty, now);
-        store_group(g, now);
+        store_group(g, now.wall);
         return;
     }
     g.protocol_name = g.choose_protocol();
     to_state(g, classic_state::completing_rebalance, now);
-    g.phase_due = now.mono + g.rebalance_timeout();
-    due_.put(g.phase_due, due_entry::what::group, g.id);
+    watch_phase(g, now.mono + g.rebalance_timeout());
     g.syncs_missing.clear();
     for (auto& [id, m] : g.members) {
         g.syncs_missing.insert(id);
-        if (!m.joining) continue;
         m.is_new = false;
-        heard_of(g, m, now);
+        heard_of(m, now);
+        if (!m.joining) continue;
         --g.joins_waiting;
         answer_join(g, m, *std::exchange(m.joining, nullptr), g.is_leader(id), false);
     }
@@ -94,13 +96,12 @@ void coordinator::end_join_phase(classic_group& g, moment now) {
 
 // Whoever has not asked for its assignment by now is out, and the others join again.
 void coordinator::end_sync_phase(classic_group& g, moment now) {
-    g.phase_due = runtime::never;
+    g.phase.clear();
     auto missing = std::move(g.syncs_missing);
     g.syncs_missing.clear();
     bool anyone = false;
     for (const auto& id : missing) {
-        auto* m = g.find(id);
-        if (!m || m->syncing) continue;
+        if (!g.find(id)) continue;
         forget_member(g, id);
         anyone = true;
     }
@@ -111,18 +112,22 @@ void coordinator::end_sync_phase(classic_group& g, moment now) {
 
 // --- due times ---------------------------------------------------------------------------------------------------
 
-void coordinator::watch_member(classic_group& g, classic_member& m, runtime::mono_time deadline) {
-    // An earlier entry looks early and is put back; only a deadline before it needs another.
-    const bool sooner = m.due_number == 0 || deadline < m.deadline;
+void coordinator::watch_phase(classic_group& g, runtime::mono_time end) {
+    g.phase.group = &g;
+    due_.put(g.phase, end);
+}
+
+void coordinator::watch_member(classic_member& m, runtime::mono_time deadline) {
     m.deadline = deadline;
-    if (sooner) m.due_number = due_.put(deadline, due_entry::what::member, g.id, m.id);
+    // An earlier entry looks early and is put back; only a deadline before it moves it.
+    if (deadline < m.due.at()) due_.put(m.due, deadline);
 }
 
 void coordinator::member_due(classic_group& g, classic_member& m, moment now) {
     const bool waits = !m.is_new && (m.joining || m.syncing); // then it is us who keep it waiting
     if (waits) m.deadline = std::max(m.deadline, now.mono + m.session_timeout);
     if (m.deadline > now.mono) {
-        m.due_number = due_.put(m.deadline, due_entry::what::member, g.id, m.id);
+        due_.put(m.due, m.deadline);
         return;
     }
     auto id = m.id;
@@ -130,30 +135,20 @@ void coordinator::member_due(classic_group& g, classic_member& m, moment now) {
 }
 
 void coordinator::on_time(moment now) {
-    while (due_.next() <= now.mono) {
-        auto due = due_.pop();
-        auto* g = find(due.group);
-        if (!g) continue;
-        switch (due.kind) {
-        case due_entry::what::member: {
-            auto* m = g->find(due.member);
-            if (m && m->due_number == due.number) member_due(*g, *m, now);
-            break;
-        }
-        case due_entry::what::pending_member: {
-            auto at = g->pending.find(due.member);
-            if (at == g->pending.end() || at->second > now.mono) break;
-            g->pending.erase(at);
-            if (g->state == classic_state::preparing_rebalance) join_phase_may_end(*g, now);
-            else erase_if_nothing_left(due.group);
-            break;
-        }
-        case due_entry::what::group:
-            if (g->phase_due > now.mono) break;
-            if (g->state == classic_state::completing_rebalance || g->state == classic_state::stable) end_sync_phase(*g, now);
-            else if (g->state == classic_state::preparing_rebalance && g->initial_delay) end_initial_delay(*g, now);
-            else if (g->state == classic_state::preparing_rebalance) end_join_phase(*g, now);
-            break;
+    for (std::size_t looked_at = 0; looked_at < due_looked_at_max && due_.next() <= now.mono; ++looked_at) {
+        auto& due = due_.pop();
+        auto& g = *due.group;
+        if (due.member) {
+            member_due(g, *due.member, now);
+        } else if (due.pending) {
+            g.pending.erase(g.pending.find(*due.pending)); // and the entry with it
+            if (g.state == classic_state::preparing_rebalance) join_phase_may_end(g, now);
+            else erase_if_no_trace(std::string{g.id});
+        } else if (g.state == classic_state::completing_rebalance || g.state == classic_state::stable) {
+            end_sync_phase(g, now);
+        } else if (g.state == classic_state::preparing_rebalance) {
+            if (g.initial_delay) end_initial_delay(g, now);
+            else end_join_phase(g, now);
         }
     }
 }

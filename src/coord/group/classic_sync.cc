@@ -14,8 +14,8 @@ std::optional<errc> coordinator::check_member(const classic_group& g, const std:
     return std::nullopt;
 }
 
-void coordinator::heard_of(classic_group& g, classic_member& m, moment now) {
-    watch_member(g, m, now.mono + (m.is_new ? new_member_join_timeout : m.session_timeout));
+void coordinator::heard_of(classic_member& m, moment now) {
+    watch_member(m, now.mono + (m.is_new ? new_member_join_timeout : m.session_timeout));
 }
 
 void coordinator::refuse_sync(sync_call& c, errc why) {
@@ -45,24 +45,28 @@ void coordinator::sync(sync_call& c, moment now) {
     case classic_state::preparing_rebalance: return refuse_sync(c, errc::rebalance_in_progress);
     case classic_state::stable:
         g->syncs_missing.erase(m.id);
-        heard_of(*g, m, now);
+        heard_of(m, now);
         return answer_sync(*g, m, c);
     case classic_state::completing_rebalance: break;
     }
     if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), errc::unknown_member); // its client asked again
     m.syncing = &c;
     g->syncs_missing.erase(m.id);
-    heard_of(*g, m, now);
+    heard_of(m, now);
     if (!g->is_leader(m.id)) return;
 
     for (auto& [id, member] : g->members) member.assignment.clear();
     for (auto& a : c.assignments)
-        if (auto* member = g->find(a.member_id)) member->assignment = a.assignment;
+        if (auto* member = g->find(a.member_id)) member->assignment = std::move(a.assignment);
+    if (!store_group(*g, now.wall)) { // nobody gets what could not be kept, and the members try again
+        for (auto& [id, member] : g->members)
+            if (member.syncing) refuse_sync(*std::exchange(member.syncing, nullptr), errc::record_too_large);
+        return prepare_rebalance(*g, now);
+    }
     to_state(*g, classic_state::stable, now);
-    store_group(*g, now);
     for (auto& [id, member] : g->members)
         if (member.syncing) {
-            heard_of(*g, member, now);
+            heard_of(member, now);
             answer_sync(*g, member, *std::exchange(member.syncing, nullptr));
         }
 }
@@ -74,7 +78,7 @@ result<void> coordinator::heartbeat(const heartbeat_request& r, moment now) {
     if (auto why = check_member(*g, r.member_id, r.instance_id)) return std::unexpected{*why};
     if (r.generation != g->generation) return std::unexpected{errc::illegal_generation};
     if (g->state == classic_state::empty) return std::unexpected{errc::unknown_member};
-    heard_of(*g, *g->find(r.member_id), now);
+    heard_of(*g->find(r.member_id), now);
     if (g->state == classic_state::preparing_rebalance) return std::unexpected{errc::rebalance_in_progress};
     return {};
 }
@@ -84,6 +88,7 @@ result<leave_answer> coordinator::leave(const leave_request& r, moment now) {
     auto* g = find(r.group);
     if (!g) return std::unexpected{errc::unknown_member};
     leave_answer out;
+    bool anyone = false;
     for (const auto& m : r.members) {
         // An administrator removes a static member by its instance id alone.
         auto id = m.id;
@@ -91,15 +96,19 @@ result<leave_answer> coordinator::leave(const leave_request& r, moment now) {
             auto at = g->static_members.find(*m.instance_id);
             if (at != g->static_members.end()) id = at->second;
         }
-        if (!m.instance_id && g->pending.erase(id)) {
+        if (g->pending.erase(id)) {
             out.push_back(std::nullopt);
-            if (g->state == classic_state::preparing_rebalance) join_phase_may_end(*g, now);
             continue;
         }
         auto why = check_member(*g, id, m.instance_id);
         out.push_back(why);
-        if (!why) remove_member(*g, id, now);
+        if (why) continue;
+        forget_member(*g, id);
+        anyone = true;
     }
+    if (anyone) members_left(*g, now); // once, whoever they were
+    else if (g->state == classic_state::preparing_rebalance) join_phase_may_end(*g, now);
+    erase_if_no_trace(r.group);
     return out;
 }
 
@@ -113,6 +122,7 @@ void coordinator::forget_member(classic_group& g, const std::string& member_id) 
     if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), errc::unknown_member);
     if (m.instance_id) g.static_members.erase(*m.instance_id);
     g.syncs_missing.erase(member_id);
+    g.withdraw_offer(m);
     g.members.erase(at);
     if (g.is_leader(member_id)) {
         if (g.members.empty()) g.leader.reset();
@@ -122,6 +132,10 @@ void coordinator::forget_member(classic_group& g, const std::string& member_id) 
 
 void coordinator::remove_member(classic_group& g, const std::string& member_id, moment now) {
     forget_member(g, member_id);
+    members_left(g, now);
+}
+
+void coordinator::members_left(classic_group& g, moment now) {
     if (g.state != classic_state::preparing_rebalance) prepare_rebalance(g, now);
     join_phase_may_end(g, now);
 }

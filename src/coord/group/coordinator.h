@@ -6,7 +6,6 @@
 #pragma once
 
 #include "coord/group/classic_group.h"
-#include "coord/group/due_times.h"
 #include "coord/group/records.h"
 #include "coord/group/settings.h"
 #include "runtime/random.h"
@@ -22,7 +21,7 @@ class coordinator {
   public:
     coordinator(const group_settings& settings, runtime::random& random) : settings_{settings}, random_{random} {}
 
-    // Each answers by `take_answers`, now or when the group has got that far.
+    // Each answers by way of `answers()`, now or when the group has got that far.
     void join(join_call& c, moment now);
     void sync(sync_call& c, moment now);
 
@@ -36,11 +35,12 @@ class coordinator {
     std::vector<listed_group> list() const;
 
     // The topic is gone: its offsets go with it.
-    void forget_topic(std::string_view topic);
-    // Offsets that are older than offsets.retention.minutes in groups without members, and then the groups themselves.
-    void expire_offsets(timestamp_ms now);
+    void forget_topic(const std::string& topic);
+    // Offsets that are older than offsets.retention.minutes and not in use, and then groups that hold nothing. Looks at up
+    // to `groups_max` groups, from where the last call ended. True: that was the last one.
+    bool expire_offsets(timestamp_ms now, std::size_t groups_max);
 
-    // When `on_time` is wanted next; runtime::never if not at all.
+    // When `on_time` is wanted next; runtime::never if not at all. A call looks at `due_looked_at_max` at most.
     runtime::mono_time next_due() const { return due_.next(); }
     void on_time(moment now);
 
@@ -55,12 +55,15 @@ class coordinator {
     void fail_parked(errc why);
 
     std::size_t groups() const { return groups_.size(); }
+    std::size_t watched() const { return due_.size(); } // members, members to be and phases with a time to look at them
 
   private:
     using offset_table = std::map<topic_partition, committed_offset>;
 
     // classic_join.cc
     std::optional<errc> refuse_join(const join_call& c) const;
+    bool has_room(const classic_group& g, std::string_view member_id) const;
+    void lose_place(classic_group& g, const std::string& member_id, moment now);
     void join_new(classic_group& g, join_call& c, moment now);
     void join_known(classic_group& g, join_call& c, moment now);
     void rejoin_static(classic_group& g, join_call& c, moment now);
@@ -76,18 +79,18 @@ class coordinator {
     void end_initial_delay(classic_group& g, moment now);
     void end_sync_phase(classic_group& g, moment now);
     void to_state(classic_group& g, classic_state s, moment now);
-    void store_group(const classic_group& g, moment now);
+    bool store_group(classic_group& g, timestamp_ms state_since); // false: its record would be too large
     // classic_sync.cc
     std::optional<errc> check_member(const classic_group& g, const std::string& member_id,
                                      const std::optional<std::string>& instance_id) const;
     void answer_sync(classic_group& g, classic_member& m, sync_call& c);
     void refuse_sync(sync_call& c, errc why);
-    void heard_of(classic_group& g, classic_member& m, moment now);
-    // classic_leave.cc
+    void heard_of(classic_member& m, moment now);
     void remove_member(classic_group& g, const std::string& member_id, moment now);
+    void members_left(classic_group& g, moment now);
     void forget_member(classic_group& g, const std::string& member_id);
-    // due_times
-    void watch_member(classic_group& g, classic_member& m, runtime::mono_time deadline);
+    void watch_phase(classic_group& g, runtime::mono_time end);
+    void watch_member(classic_member& m, runtime::mono_time deadline);
     void member_due(classic_group& g, classic_member& m, moment now);
 
     classic_group* find(std::string_view id);
@@ -95,13 +98,17 @@ class coordinator {
     classic_group* find_or_make(const std::string& id, moment now);
     std::string fresh_member_id(const join_call& c);
     void answer(parked_call& c) { answers_.push_back(c); }
-    void erase_if_nothing_left(const std::string& id);
+    // offsets.cc
+    void expire_in(const classic_group& g, offset_table& table, timestamp_ms now);
+    bool holds_nothing(const classic_group& g);
+    void erase_if_no_trace(const std::string& id);
 
     const group_settings& settings_;
     runtime::random& random_;
+    due_times due_; // outlives what its entries stand in
     std::map<std::string, classic_group, std::less<>> groups_;
     std::map<std::string, offset_table, std::less<>> offsets_; // by group; a group with offsets alone is in groups_ too
-    due_times due_;
+    std::string expired_up_to_; // the group that `expire_offsets` looked at last
     std::vector<record> records_;
     intrusive_list<parked_call, parked_call_tag> answers_;
 };

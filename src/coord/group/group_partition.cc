@@ -33,11 +33,15 @@ task<void> group_partition::load() {
     unwritten_.clear();
     records::decompressor open_up;
     records::byte_buffer plain;
+    bool readable = true;
     auto each = [&](records::batch_view b) {
         if (b.is_control()) return;
         auto payload = b.payload();
         if (b.is_compressed()) {
-            if (!open_up.run(*b.codec(), payload, decompressed_bytes_max, plain)) return;
+            if (!open_up.run(*b.codec(), payload, decompressed_bytes_max, plain)) {
+                readable = false;
+                return;
+            }
             payload = plain.view();
         }
         records::record_iterator walk{payload, b.record_count()};
@@ -46,7 +50,7 @@ task<void> group_partition::load() {
             if (one.key) machine_->replay(*one.key, one.value);
     };
     auto read = co_await replica_->log().replay(replica_->log_start_offset(), each);
-    if (!read) {
+    if (!read || !readable) {
         state_ = state::failed;
         runtime::report(runtime::severity::error, "cannot read the groups in " + replica_->log().directory() +
                                                       "; their members are told to look for another coordinator");
@@ -54,6 +58,8 @@ task<void> group_partition::load() {
         state_ = state::serving;
         machine_->loaded(now());
         settle();
+        runtime::shard::cancel(expiry_);
+        runtime::shard::current().arm_after(expiry_, settings_.offsets_check_interval);
     }
     for (auto waiter : std::exchange(load_waiters_, {})) waiter.resume();
 }
@@ -86,11 +92,27 @@ void group_partition::settle() {
         runtime::shard::current().post(step_); // what else is decided in this turn joins the batch
     }
     release();
+    arm_timer();
+}
+
+void group_partition::arm_timer() {
+    auto due = stopped_ ? runtime::never : machine_->next_due();
+    if (due == timer_at_) return;
+    timer_at_ = due;
     runtime::shard::cancel(timer_);
-    if (!stopped_ && machine_->next_due() != runtime::never) runtime::shard::current().arm(timer_, machine_->next_due());
+    if (due != runtime::never) runtime::shard::current().arm(timer_, due);
+}
+
+// Some groups in each turn, then the next ones, then a rest.
+void group_partition::expire() {
+    if (stopped_ || state_ != state::serving) return;
+    const bool through = machine_->expire_offsets(now().wall, expiry_groups_max);
+    settle();
+    runtime::shard::current().arm_after(expiry_, through ? settings_.offsets_check_interval : runtime::milliseconds{1});
 }
 
 void group_partition::due() {
+    timer_at_ = runtime::never;
     if (stopped_ || state_ != state::serving) return;
     machine_->on_time(now());
     settle();
@@ -101,8 +123,10 @@ void group_partition::write() {
     if (writing_ || unwritten_.empty()) return;
     builder_.reset();
     auto wall = runtime::shard::current().wall();
-    while (!unwritten_.empty() && (builder_.empty() || builder_.size_bytes() < batch_bytes_max)) {
+    while (!unwritten_.empty()) {
         auto& r = unwritten_.front();
+        auto size = r.key.size() + (r.value ? r.value->size() : 0);
+        if (!builder_.empty() && builder_.size_bytes() + size > batch_bytes_max) break;
         builder_.append(wall, bytes_view{r.key}, r.value ? std::optional<bytes_view>{*r.value} : std::nullopt);
         unwritten_.pop_front();
     }
@@ -116,18 +140,21 @@ void group_partition::write() {
 }
 
 void group_partition::on_appended(partition::append_request& r) noexcept {
-    static_cast<batch_append&>(r).owner->appended(!r.error);
+    static_cast<batch_append&>(r).owner->appended(r.error);
 }
 
-void group_partition::appended(bool ok) {
+void group_partition::appended(std::optional<partition::errc> error) {
     writing_ = false;
     records_kept_ += append_.records_count;
-    if (!ok) {
-        state_ = state::loading; // whoever asks from now on waits for it
-        runtime::report(runtime::severity::error, "cannot write to " + replica_->log().directory() +
-                                                      ": the groups in it are read again, and their clients ask again");
+    if (error) {
+        const bool offline = *error == partition::errc::storage_failed;
+        state_ = offline ? state::failed : state::loading; // whoever asks while it loads waits for it
+        runtime::report(runtime::severity::error,
+                        "cannot write to " + replica_->log().directory() +
+                            (offline ? ": the groups in it have no coordinator until the next start"
+                                     : ": the groups in it are read again, and their clients ask again"));
         refuse_everyone(errc::unavailable);
-        if (!stopped_) scope_.spawn(load());
+        if (!stopped_ && !offline) scope_.spawn(load());
         return;
     }
     if (!unwritten_.empty() && !step_posted_) {
@@ -173,6 +200,7 @@ void group_partition::stop() {
     if (stopped_) return;
     stopped_ = true;
     runtime::shard::cancel(timer_);
+    runtime::shard::cancel(expiry_);
     // Parked calls could wait for minutes. What is on its way to the disk is answered as it ends.
     if (!machine_) return;
     machine_->fail_parked(errc::not_coordinator);

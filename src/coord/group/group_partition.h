@@ -2,7 +2,8 @@
 // no answer leave before the records it rests on are durable.
 // Owner: the `group_shard` of the partition's shard.
 // Invariant: one batch is on its way at a time, and what is decided meanwhile forms the next; answers leave in the order of
-// the decisions. When a batch cannot be written, everyone who waits is refused and the state is read anew.
+// the decisions. When a batch cannot be written, everyone who waits is refused and the state is read anew; unless the log
+// is offline: what can be read of it then may never have been kept, so nobody is told of it.
 #pragma once
 
 #include "coord/group/coordinator.h"
@@ -18,8 +19,10 @@ namespace millrace::coord {
 
 class group_partition {
   public:
-    // Records of one batch, by size; a single one may be larger, up to what the topic takes.
+    // Records of one batch, by size; a single one may be larger, up to `stored_record_bytes_max`.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
+    // Groups looked at in one turn for offsets that are too old.
+    static constexpr std::size_t expiry_groups_max = 100;
 
     group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica);
     ~group_partition(); // REQUIRES: closed
@@ -98,17 +101,25 @@ class group_partition {
         static void on_fired(runtime::timer& t) noexcept { static_cast<due_timer&>(t).owner.due(); }
     };
 
+    struct expiry_timer : runtime::timer {
+        group_partition& owner;
+        explicit expiry_timer(group_partition& p) : timer{&on_fired}, owner{p} {}
+        static void on_fired(runtime::timer& t) noexcept { static_cast<expiry_timer&>(t).owner.expire(); }
+    };
+
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();
     runtime::task<void> load();
+    void arm_timer();
     void settle();
     void write();
     static void on_appended(partition::append_request& r) noexcept;
-    void appended(bool ok);
+    void appended(std::optional<partition::errc> error);
     void release();
     void answer(parked_call& c);
     void refuse_everyone(errc why);
     void due();
+    void expire();
 
     const group_settings& settings_;
     std::shared_ptr<partition::replica> replica_;
@@ -125,6 +136,8 @@ class group_partition {
     bool writing_ = false, step_posted_ = false;
     writer_step step_{*this};
     due_timer timer_{*this};
+    runtime::mono_time timer_at_ = runtime::never; // a heartbeat leaves it as it is
+    expiry_timer expiry_{*this};
     runtime::scope scope_;
 };
 

@@ -72,7 +72,14 @@ void coordinator::replay(bytes_view key, std::optional<bytes_view> value) {
 void coordinator::loaded(moment now) {
     for (const auto& [id, table] : offsets_) find_or_make(id, now);
     for (auto& [id, g] : groups_)
-        for (auto& [member_id, m] : g.members) watch_member(g, m, now.mono + m.session_timeout);
+        for (auto& [member_id, m] : g.members) {
+            m.due.group = &g;
+            m.due.member = &m;
+            watch_member(m, now.mono + m.session_timeout);
+        }
+    // group.max.size was lowered: members join again, and the last of them find no room.
+    for (auto& [id, g] : groups_)
+        if (g.members.size() > settings_.group_size_max) prepare_rebalance(g, now);
 }
 
 void coordinator::fail_parked(errc why) {

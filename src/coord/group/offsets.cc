@@ -1,9 +1,13 @@
 // Committed offsets: commit, fetch, delete, expiry (KIP-211), and the life of groups that hold nothing but offsets.
 #include "coord/group/coordinator.h"
 
+#include <algorithm>
+
 namespace millrace::coord {
 
 namespace {
+
+constexpr std::int64_t retention_ms_max = 1ll << 53; // far beyond any clock, and sums with it stay in range
 
 // With members a commit must come from one of them and its generation; without, it comes from a tool or from a client that
 // assigns partitions itself.
@@ -30,31 +34,28 @@ result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
         g = find_or_make(r.group, now);
     } else {
         if (auto why = check_commit(*g, r, check_member(*g, r.member_id, r.instance_id))) return std::unexpected{*why};
-        if (auto* m = g->find(r.member_id)) heard_of(*g, *m, now);
+        if (auto* m = g->find(r.member_id)) heard_of(*m, now);
     }
     auto& table = offsets_[r.group];
     commit_answer out;
     for (const auto& e : r.entries) {
-        if (e.metadata.size() > settings_.offset_metadata_bytes_max) {
+        if (e.metadata.size() > std::min(settings_.offset_metadata_bytes_max, stored_string_bytes_max)) {
             out.push_back(errc::metadata_too_large);
             continue;
         }
         committed_offset offset{e.offset, e.epoch, e.metadata, now.wall, no_timestamp, e.topic};
-        if (r.retention_ms >= 0) offset.expires = {now.wall.value + r.retention_ms};
+        if (r.retention_ms >= 0) offset.expires = {now.wall.value + std::min(r.retention_ms, retention_ms_max)};
         records_.push_back(offset_record(r.group, e.where, offset));
         table[e.where] = std::move(offset);
         out.push_back(std::nullopt);
     }
-    erase_if_nothing_left(r.group);
+    if (table.empty()) offsets_.erase(r.group);
+    erase_if_no_trace(r.group);
     return out;
 }
 
+// Who asks does not matter in a classic group, nor does it in Kafka.
 result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_request& r) const {
-    const auto* g = find(r.group);
-    if (!r.member_id.empty() || r.member_epoch >= 0) {
-        if (!g || !g->members.contains(r.member_id)) return std::unexpected{errc::unknown_member};
-        if (r.member_epoch != g->generation) return std::unexpected{errc::illegal_generation};
-    }
     fetch_offsets_answer out;
     auto table = offsets_.find(r.group);
     if (r.all) {
@@ -80,16 +81,17 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
         in_use = g->subscribed_topics();
     }
     delete_offsets_answer out;
-    auto& table = offsets_[r.group];
+    auto table = offsets_.find(r.group);
     for (const auto& where : r.entries) {
         if (!in_use || in_use->contains(where.topic)) {
             out.push_back(errc::subscribed_to_topic);
             continue;
         }
-        if (table.erase(where)) records_.push_back(offset_tombstone(r.group, where));
+        if (table != offsets_.end() && table->second.erase(where)) records_.push_back(offset_tombstone(r.group, where));
         out.push_back(std::nullopt);
     }
-    erase_if_nothing_left(r.group);
+    if (table != offsets_.end() && table->second.empty()) offsets_.erase(table);
+    erase_if_no_trace(r.group);
     return out;
 }
 
@@ -106,52 +108,70 @@ result<void> coordinator::delete_group(const std::string& id) {
     return {};
 }
 
-void coordinator::forget_topic(std::string_view topic) {
-    std::vector<std::string> touched;
-    for (auto& [id, table] : offsets_)
-        for (auto at = table.lower_bound({std::string{topic}, {0}}); at != table.end() && at->first.topic == topic;) {
-            records_.push_back(offset_tombstone(id, at->first));
-            at = table.erase(at);
-            if (touched.empty() || touched.back() != id) touched.push_back(id);
-        }
-    for (const auto& id : touched) erase_if_nothing_left(id);
-}
-
-void coordinator::expire_offsets(timestamp_ms now) {
-    std::vector<std::string> touched;
+void coordinator::forget_topic(const std::string& topic) {
+    const topic_partition first{topic, {0}};
+    std::vector<std::string> emptied;
     for (auto& [id, table] : offsets_) {
-        const auto& g = groups_.find(id)->second;
-        const bool used = g.state != classic_state::empty;
-        auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
-        if (!topics) continue; // members, and what they read is not known
-        for (auto at = table.begin(); at != table.end();) {
-            const auto& o = at->second;
-            // A group that had members keeps its offsets from when the last one left.
-            auto since = g.protocol_type && !used ? std::max(o.committed, g.state_since) : o.committed;
-            const bool old = o.expires != no_timestamp ? now >= o.expires
-                                                       : now.value - since.value >= settings_.offsets_retention_ms;
-            if (!old || topics->contains(at->first.topic)) {
-                ++at;
-                continue;
-            }
+        for (auto at = table.lower_bound(first); at != table.end() && at->first.topic == topic; at = table.erase(at))
             records_.push_back(offset_tombstone(id, at->first));
-            at = table.erase(at);
-            if (touched.empty() || touched.back() != id) touched.push_back(id);
-        }
+        if (table.empty()) emptied.push_back(id);
     }
-    for (const auto& id : touched) erase_if_nothing_left(id);
+    for (const auto& id : emptied) {
+        offsets_.erase(id);
+        erase_if_no_trace(id);
+    }
 }
 
-// A group without members and offsets is forgotten, and so is what was stored of it.
-void coordinator::erase_if_nothing_left(const std::string& id) {
-    if (auto table = offsets_.find(id); table != offsets_.end()) {
-        if (!table->second.empty()) return;
-        offsets_.erase(table);
+bool coordinator::expire_offsets(timestamp_ms now, std::size_t groups_max) {
+    auto at = expired_up_to_.empty() ? groups_.begin() : groups_.upper_bound(expired_up_to_);
+    for (std::size_t i = 0; i < groups_max && at != groups_.end(); ++i) {
+        auto& g = at->second;
+        expired_up_to_ = g.id;
+        if (auto table = offsets_.find(g.id); table != offsets_.end()) {
+            expire_in(g, table->second, now);
+            if (table->second.empty()) offsets_.erase(table);
+        }
+        if (!holds_nothing(g)) {
+            ++at;
+            continue;
+        }
+        if (g.stored) records_.push_back(group_tombstone(g.id));
+        at = groups_.erase(at);
     }
-    auto* g = find(id);
-    if (!g || g->state != classic_state::empty || !g->pending.empty()) return;
-    if (g->generation > 0) records_.push_back(group_tombstone(id));
-    groups_.erase(id);
+    if (at != groups_.end()) return false;
+    expired_up_to_.clear();
+    return true;
+}
+
+void coordinator::expire_in(const classic_group& g, offset_table& table, timestamp_ms now) {
+    const bool used = g.state != classic_state::empty;
+    if (used && g.state != classic_state::stable) return; // what its members read is about to change
+    auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
+    if (!topics) return; // members, and what they read is not known
+    for (auto at = table.begin(); at != table.end();) {
+        const auto& o = at->second;
+        // A group that had members keeps its offsets from when the last one left; what a tool committed later, from then.
+        auto since = g.protocol_type && !used ? std::max(o.committed, g.state_since) : o.committed;
+        const bool old = o.expires != no_timestamp ? now >= o.expires
+                                                   : now.value - since.value >= settings_.offsets_retention_ms;
+        if (!old || topics->contains(at->first.topic)) {
+            ++at;
+            continue;
+        }
+        records_.push_back(offset_tombstone(g.id, at->first));
+        at = table.erase(at);
+    }
+}
+
+bool coordinator::holds_nothing(const classic_group& g) {
+    return g.state == classic_state::empty && g.pending.empty() && !offsets_.contains(g.id);
+}
+
+// A group of which nothing is stored would not be there after a restart either. One that has a record stays, shown as
+// empty, until offsets expire: as in Kafka.
+void coordinator::erase_if_no_trace(const std::string& id) {
+    auto at = groups_.find(id);
+    if (at != groups_.end() && !at->second.stored && holds_nothing(at->second)) groups_.erase(at);
 }
 
 } // namespace millrace::coord

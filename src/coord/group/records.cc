@@ -64,7 +64,7 @@ record offset_tombstone(const std::string& group, const topic_partition& where) 
     return {offset_key_bytes(group, where), std::nullopt};
 }
 
-record group_record(const classic_group& g, timestamp_ms now) {
+record group_record(const classic_group& g, timestamp_ms state_since) {
     kafka::group_metadata_value value;
     if (g.protocol_type) value.protocol_type = *g.protocol_type;
     value.generation = g.generation;
@@ -72,7 +72,7 @@ record group_record(const classic_group& g, timestamp_ms now) {
     value.leader = std::nullopt;
     if (g.protocol_name) value.protocol = *g.protocol_name;
     if (g.leader) value.leader = *g.leader;
-    value.current_state_timestamp = now;
+    value.current_state_timestamp = state_since;
     std::vector<kafka::group_metadata_value::member_entry> members;
     for (const auto& [id, m] : g.members) {
         auto& e = members.emplace_back();
@@ -132,6 +132,7 @@ std::optional<classic_group> read_group(const std::string& id, bytes_view bytes)
         return std::nullopt;
     classic_group g;
     g.id = id;
+    g.stored = true;
     g.generation = value.generation;
     g.state_since = value.current_state_timestamp;
     if (!value.protocol_type.empty()) g.protocol_type = std::string{value.protocol_type};
@@ -147,8 +148,9 @@ std::optional<classic_group> read_group(const std::string& id, bytes_view bytes)
         m.client_id = e.client_id;
         m.client_host = e.client_host;
         m.session_timeout = runtime::milliseconds{e.session_timeout};
-        m.rebalance_timeout = runtime::milliseconds{version == 0 ? e.session_timeout : e.rebalance_timeout};
-        m.protocols.push_back({g.protocol_name.value_or(""), owned(e.subscription)});
+        m.rebalance_timeout = runtime::milliseconds{e.rebalance_timeout < 0 ? e.session_timeout : e.rebalance_timeout};
+        if (version == 0) m.rebalance_timeout = m.session_timeout;
+        g.offer(m, {{g.protocol_name.value_or(""), owned(e.subscription)}});
         m.assignment = owned(e.assignment);
     }
     g.state = g.members.empty() ? classic_state::empty : classic_state::stable;

@@ -16,7 +16,7 @@ struct record {
 
 record offset_record(const std::string& group, const topic_partition& where, const committed_offset& offset);
 record offset_tombstone(const std::string& group, const topic_partition& where);
-record group_record(const classic_group& group, timestamp_ms now);
+record group_record(const classic_group& group, timestamp_ms state_since);
 record group_tombstone(const std::string& group);
 
 struct offset_key {

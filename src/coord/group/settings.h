@@ -24,6 +24,13 @@ struct group_settings {
 inline constexpr runtime::milliseconds new_member_join_timeout{5 * 60 * 1000};
 // Of one coordinator partition. Beyond it a request that would make another is refused.
 inline constexpr std::size_t group_count_max = 1'000'000;
-inline constexpr std::size_t group_id_bytes_max = 32'767;
+// Of one group: ids given to clients that have not joined with them yet. Beyond it newcomers are told to ask again.
+inline constexpr std::size_t pending_members_max = 100'000;
+// Of a string in a stored record, and in most requests.
+inline constexpr std::size_t stored_string_bytes_max = 32'767;
+// Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.
+inline constexpr std::size_t stored_record_bytes_max = 1'000'000;
+// Members and groups that one call of `on_time` looks at, so that the shard goes on with other work in between.
+inline constexpr std::size_t due_looked_at_max = 1000;
 
 } // namespace millrace::coord

@@ -1,3 +1,4 @@
+#include "server/api/answer_text.h"
 #include "server/api/authorized_operations.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
@@ -23,7 +24,7 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
         out.error_code = to_kafka(said.error());
         if (said.error() == coord::errc::group_id_not_found) {
             out.group_state = "Dead";
-            out.error_message = keep(c.arena, std::string_view{"Group " + std::string{id} + " not found."});
+            out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
         }
         co_return out;
     }
