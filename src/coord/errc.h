@@ -29,6 +29,11 @@ enum class errc : std::uint8_t {
     subscribed_to_topic,
     fenced_member_epoch,
     stale_member_epoch,
+    unreleased_instance,       // a static member that has not left holds the instance id
+    unsupported_assignor,
+    invalid_request,
+    invalid_regex,
+    unsupported_version,       // a member of a consumer group speaks as one of a classic group
 };
 
 template <class T> using result = std::expected<T, errc>;

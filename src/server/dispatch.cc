@@ -20,7 +20,8 @@ constexpr api_key served[] = {
     api_key::create_partitions, api_key::incremental_alter_configs, api_key::describe_cluster,
     api_key::describe_topic_partitions, api_key::offset_commit, api_key::offset_fetch, api_key::join_group, api_key::heartbeat,
     api_key::leave_group, api_key::sync_group, api_key::describe_groups, api_key::list_groups, api_key::delete_groups,
-    api_key::offset_delete, api_key::describe_log_dirs, api_key::elect_leaders, api_key::list_partition_reassignments,
+    api_key::offset_delete, api_key::consumer_group_heartbeat, api_key::consumer_group_describe, api_key::describe_log_dirs,
+    api_key::elect_leaders, api_key::list_partition_reassignments,
     api_key::describe_client_quotas, api_key::describe_producers, api_key::list_config_resources,
 };
 
@@ -95,6 +96,10 @@ task<bool> answer_request(kafka::request_header header, reader body, call& c, st
     case api_key::sync_group: co_return co_await serve<kafka::sync_group_request>(header, body, c, out);
     case api_key::heartbeat: co_return co_await serve<kafka::heartbeat_request>(header, body, c, out);
     case api_key::leave_group: co_return co_await serve<kafka::leave_group_request>(header, body, c, out);
+    case api_key::consumer_group_heartbeat:
+        co_return co_await serve<kafka::consumer_group_heartbeat_request>(header, body, c, out);
+    case api_key::consumer_group_describe:
+        co_return co_await serve<kafka::consumer_group_describe_request>(header, body, c, out);
     case api_key::describe_groups: co_return co_await serve<kafka::describe_groups_request>(header, body, c, out);
     case api_key::list_groups: co_return co_await serve<kafka::list_groups_request>(header, body, c, out);
     case api_key::delete_groups: co_return co_await serve<kafka::delete_groups_request>(header, body, c, out);

@@ -23,10 +23,12 @@ std::optional<errc> coordinator::refuse_join(const join_call& c) const {
     if (c.group.empty()) return errc::invalid_group_id;
     if (c.session_timeout < settings_.session_timeout_min || c.session_timeout > settings_.session_timeout_max)
         return errc::invalid_session_timeout;
+    if (const auto* consumers = consumers_.find(c.group); consumers && !consumers->members.empty())
+        return errc::inconsistent_protocol; // its members speak the new protocol
     const auto* g = find(c.group);
     if (!g) {
         if (!c.member_id.empty()) return errc::unknown_member;
-        if (groups_.size() >= group_count_max) return errc::groups_full;
+        if (groups() >= group_count_max) return errc::groups_full;
         if (c.protocol_type.empty() || c.protocols.empty()) return errc::inconsistent_protocol;
         return std::nullopt;
     }
@@ -63,6 +65,7 @@ void coordinator::join(join_call& c, moment now) {
         if (*why == errc::group_full) lose_place(*find(c.group), c.member_id, now);
         return refuse_join(c, *why);
     }
+    if (consumers_.has(c.group)) consumers_.erase(c.group); // empty: what comes next says what it is
     auto& g = *find_or_make(c.group, now);
     if (c.member_id.empty()) join_new(g, c, now);
     else join_known(g, c, now);

@@ -151,6 +151,7 @@ void coordinator::on_time(moment now) {
             else end_join_phase(g, now);
         }
     }
+    consumers_.on_time(now, due_looked_at_max);
 }
 
 } // namespace millrace::coord

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "coord/group/classic_group.h"
+#include "coord/group/consumer_coordinator.h"
 #include "coord/group/records.h"
 #include "coord/group/settings.h"
 #include "runtime/random.h"
@@ -32,6 +33,9 @@ class coordinator {
     result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r);
     result<void> delete_group(const std::string& id);
     result<described_group> describe(const std::string& id) const;
+    // Consumer groups of the new protocol (KIP-848); `topics` as they are now. both_types.cc
+    consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
+    result<described_consumer_group> describe_consumer(const std::string& id, const cluster::image_ptr& topics) const;
     std::vector<listed_group> list() const;
 
     // The topic is gone: its offsets go with it.
@@ -41,7 +45,7 @@ class coordinator {
     bool expire_offsets(timestamp_ms now, std::size_t groups_max);
 
     // When `on_time` is wanted next; runtime::never if not at all. A call looks at `due_looked_at_max` at most.
-    runtime::mono_time next_due() const { return due_.next(); }
+    runtime::mono_time next_due() const { return std::min(due_.next(), consumers_.next_due()); }
     void on_time(moment now);
 
     // What the calls since the last take have decided.
@@ -54,7 +58,7 @@ class coordinator {
     // Answers every parked call with `why`.
     void fail_parked(errc why);
 
-    std::size_t groups() const { return groups_.size(); }
+    std::size_t groups() const { return groups_.size() + consumers_.size(); }
     std::size_t watched() const { return due_.size(); } // members, members to be and phases with a time to look at them
 
   private:
@@ -100,6 +104,10 @@ class coordinator {
     void answer(parked_call& c) { answers_.push_back(c); }
     // offsets.cc
     void expire_in(const classic_group& g, offset_table& table, timestamp_ms now);
+    // both_types.cc
+    delete_offsets_answer delete_consumer_offsets(const consumer_group& g, const delete_offsets_request& r);
+    result<void> delete_consumer_group(const consumer_group& g);
+    void expire_consumer_offsets(timestamp_ms now);
     bool holds_nothing(const classic_group& g);
     void erase_if_no_trace(const std::string& id);
 
@@ -111,6 +119,7 @@ class coordinator {
     std::string expired_up_to_; // the group that `expire_offsets` looked at last
     std::vector<record> records_;
     intrusive_list<parked_call, parked_call_tag> answers_;
+    consumer_coordinator consumers_{settings_, random_, records_}; // an id names a group here or in groups_, not in both
 };
 
 } // namespace millrace::coord

@@ -44,6 +44,7 @@ std::vector<listed_group> coordinator::list() const {
     std::vector<listed_group> out;
     for (const auto& [id, g] : groups_)
         out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "Classic"});
+    for (const auto& [id, g] : consumers_.all()) out.push_back({id, "consumer", std::string{g.state_name()}, "Consumer"});
     return out;
 }
 
@@ -65,12 +66,16 @@ void coordinator::replay(bytes_view key, std::optional<bytes_view> value) {
         } else if (auto g = read_group(of->group, *value)) {
             groups_.insert_or_assign(of->group, std::move(*g));
         }
+    } else {
+        consumers_.replay(key, value);
     }
 }
 
 // Members have their whole session timeout to be heard of again.
 void coordinator::loaded(moment now) {
-    for (const auto& [id, table] : offsets_) find_or_make(id, now);
+    consumers_.loaded(now);
+    for (const auto& [id, table] : offsets_)
+        if (!consumers_.has(id)) find_or_make(id, now);
     for (auto& [id, g] : groups_)
         for (auto& [member_id, m] : g.members) {
             m.due.group = &g;

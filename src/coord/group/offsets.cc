@@ -28,9 +28,12 @@ std::optional<errc> check_commit(const classic_group& g, const commit_request& r
 
 result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
     auto* g = find(r.group);
-    if (!g) {
+    const auto* consumers = consumers_.find(r.group);
+    if (consumers) {
+        if (auto why = consumers_.check_commit(*consumers, r)) return std::unexpected{*why};
+    } else if (!g) {
         if (r.generation_or_epoch >= 0) return std::unexpected{errc::illegal_generation};
-        if (groups_.size() >= group_count_max) return std::unexpected{errc::groups_full};
+        if (groups() >= group_count_max) return std::unexpected{errc::groups_full};
         g = find_or_make(r.group, now);
     } else {
         if (auto why = check_commit(*g, r, check_member(*g, r.member_id, r.instance_id))) return std::unexpected{*why};
@@ -41,6 +44,10 @@ result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
     for (const auto& e : r.entries) {
         if (e.metadata.size() > std::min(settings_.offset_metadata_bytes_max, stored_string_bytes_max)) {
             out.push_back(errc::metadata_too_large);
+            continue;
+        }
+        if (consumers && !consumers_.may_commit(*consumers, r, e)) {
+            out.push_back(errc::stale_member_epoch);
             continue;
         }
         committed_offset offset{e.offset, e.epoch, e.metadata, now.wall, no_timestamp, e.topic};
@@ -56,6 +63,8 @@ result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
 
 // Who asks does not matter in a classic group, nor does it in Kafka.
 result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_request& r) const {
+    if (const auto* consumers = consumers_.find(r.group))
+        if (auto why = consumers_.check_fetch(*consumers, r)) return std::unexpected{*why};
     fetch_offsets_answer out;
     auto table = offsets_.find(r.group);
     if (r.all) {
@@ -73,6 +82,7 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
 }
 
 result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r) {
+    if (const auto* consumers = consumers_.find(r.group)) return delete_consumer_offsets(*consumers, r);
     auto* g = find(r.group);
     if (!g) return std::unexpected{errc::group_id_not_found};
     std::optional<std::set<std::string>> in_use = std::set<std::string>{};
@@ -96,6 +106,7 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
 }
 
 result<void> coordinator::delete_group(const std::string& id) {
+    if (const auto* consumers = consumers_.find(id)) return delete_consumer_group(*consumers);
     auto* g = find(id);
     if (!g) return std::unexpected{errc::group_id_not_found};
     if (g->state != classic_state::empty) return std::unexpected{errc::group_not_empty};
@@ -140,6 +151,7 @@ bool coordinator::expire_offsets(timestamp_ms now, std::size_t groups_max) {
     }
     if (at != groups_.end()) return false;
     expired_up_to_.clear();
+    expire_consumer_offsets(now);
     return true;
 }
 

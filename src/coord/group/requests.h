@@ -109,6 +109,7 @@ struct commit_request {
     std::optional<std::string> instance_id;
     std::int32_t generation_or_epoch = -1;
     std::int64_t retention_ms = -1; // OffsetCommit 2 to 4; -1: the broker's
+    bool knows_member_epochs = true; // OffsetCommit 9 and later
     struct entry {
         topic_partition where;
         log_offset offset = no_offset;

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace millrace::coord {
 
@@ -18,6 +20,10 @@ struct group_settings {
     std::size_t offset_metadata_bytes_max = 4096;       // offset.metadata.max.bytes
     std::int64_t offsets_retention_ms = 7ll * 24 * 3600 * 1000; // offsets.retention.minutes
     runtime::milliseconds offsets_check_interval{600000}; // offsets.retention.check.interval.ms
+    runtime::milliseconds consumer_session_timeout{45000};   // group.consumer.session.timeout.ms
+    runtime::milliseconds consumer_heartbeat_interval{5000}; // group.consumer.heartbeat.interval.ms
+    std::size_t consumer_group_size_max = 2147483647;        // group.consumer.max.size
+    std::vector<std::string> consumer_assignors{"uniform", "range"}; // group.consumer.assignors; not empty, all known
 };
 
 // A member that has joined and is not heard of again while the others still join (Kafka's classic group has the same).

@@ -6,6 +6,11 @@
 
 namespace millrace::server {
 
+namespace {
+// In versions 0 to 3 a range may not begin at 0.
+constexpr std::int16_t group_version_min = 1, group_version_max = 1;
+} // namespace
+
 kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
     auto entries = arena.make_array<kafka::api_versions_response::api_entry>(served.size());
     for (std::size_t i = 0; i < served.size(); ++i) {
@@ -15,6 +20,14 @@ kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key>
     }
     kafka::api_versions_response out;
     out.api_keys = entries;
+    // Clients of the new consumer protocol look for its feature, not only for its APIs (KIP-848).
+    auto supported = arena.make_array<kafka::api_versions_response::supported_feature_entry>(1);
+    supported[0] = {"group.version", group_version_min, group_version_max};
+    auto finalized = arena.make_array<kafka::api_versions_response::finalized_feature_entry>(1);
+    finalized[0] = {"group.version", group_version_max, group_version_max};
+    out.supported_features = supported;
+    out.finalized_features_epoch = 0;
+    out.finalized_features = finalized;
     return out;
 }
 

@@ -99,6 +99,11 @@ constexpr kafka::error_code to_kafka(coord::errc e) {
     case subscribed_to_topic: return error_code::group_subscribed_to_topic;
     case fenced_member_epoch: return error_code::fenced_member_epoch;
     case stale_member_epoch: return error_code::stale_member_epoch;
+    case unreleased_instance: return error_code::unreleased_instance_id;
+    case unsupported_assignor: return error_code::unsupported_assignor;
+    case invalid_request: return error_code::invalid_request;
+    case invalid_regex: return error_code::invalid_regular_expression;
+    case unsupported_version: return error_code::unsupported_version;
     }
     std::abort();
 }

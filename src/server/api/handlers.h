@@ -4,6 +4,8 @@
 #pragma once
 
 #include "kafka/messages/alter_configs.h"
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
 #include "kafka/messages/create_partitions.h"
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_groups.h"
@@ -55,6 +57,8 @@ runtime::task<kafka::join_group_response> answer(const kafka::join_group_request
 runtime::task<kafka::sync_group_response> answer(const kafka::sync_group_request& in, call& c);
 runtime::task<kafka::heartbeat_response> answer(const kafka::heartbeat_request& in, call& c);
 runtime::task<kafka::leave_group_response> answer(const kafka::leave_group_request& in, call& c);
+runtime::task<kafka::consumer_group_heartbeat_response> answer(const kafka::consumer_group_heartbeat_request& in, call& c);
+runtime::task<kafka::consumer_group_describe_response> answer(const kafka::consumer_group_describe_request& in, call& c);
 runtime::task<kafka::offset_commit_response> answer(const kafka::offset_commit_request& in, call& c);
 runtime::task<kafka::offset_fetch_response> answer(const kafka::offset_fetch_request& in, call& c);
 runtime::task<kafka::offset_delete_response> answer(const kafka::offset_delete_request& in, call& c);

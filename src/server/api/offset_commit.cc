@@ -5,7 +5,7 @@
 namespace millrace::server {
 
 namespace {
-constexpr std::int16_t version_with_topic_id = 10;
+constexpr std::int16_t version_with_topic_id = 10, version_with_member_epoch = 9;
 }
 
 runtime::task<kafka::offset_commit_response> answer(const kafka::offset_commit_request& in, call& c) {
@@ -17,6 +17,7 @@ runtime::task<kafka::offset_commit_response> answer(const kafka::offset_commit_r
     commit.instance_id = owned(in.group_instance_id);
     commit.generation_or_epoch = in.generation_id_or_member_epoch;
     commit.retention_ms = in.retention_time_ms;
+    commit.knows_member_epochs = c.version >= version_with_member_epoch;
 
     response out;
     auto topics = c.arena.make_array<response::topic_entry>(in.topics.size());

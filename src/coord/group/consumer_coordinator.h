@@ -1,0 +1,82 @@
+// One partition's consumer groups (KIP-848): decides what becomes of each heartbeat and keeps the state that its records describe.
+// Owner: the `coordinator` of the partition, which has the classic groups; one shard.
+// Invariant: as the coordinator's: a decision changes the state at once and hands out its records in the order in which a replay
+// leads to the same state. What is refused changes nothing.
+#pragma once
+
+#include "cluster/image.h"
+#include "coord/group/assignor.h"
+#include "coord/group/consumer_group.h"
+#include "coord/group/consumer_records.h"
+#include "coord/group/settings.h"
+#include "runtime/random.h"
+
+namespace millrace::coord {
+
+class consumer_coordinator {
+  public:
+    consumer_coordinator(const group_settings& settings, runtime::random& random, std::vector<record>& records)
+        : settings_{settings}, random_{random}, records_{records} {}
+
+    // Faults that any group would find in the request; an answer without error: none.
+    consumer_heartbeat_answer check(const consumer_heartbeat_request& r) const;
+    // REQUIRES: `check` found nothing. `topics`: as they are now.
+    consumer_heartbeat_answer heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
+
+    bool has(std::string_view group) const { return groups_.find(group) != groups_.end(); }
+    const consumer_group* find(std::string_view group) const;
+    std::size_t size() const { return groups_.size(); }
+    const consumer_groups& all() const { return groups_; }
+
+    result<described_consumer_group> describe(const std::string& id, const cluster::image_ptr& topics) const;
+    std::optional<errc> check_commit(const consumer_group& g, const commit_request& r) const;
+    // One partition of a commit that `check_commit` let pass.
+    bool may_commit(const consumer_group& g, const commit_request& r, const commit_request::entry& e) const;
+    std::optional<errc> check_fetch(const consumer_group& g, const fetch_offsets_request& r) const;
+    // REQUIRES: it has no members.
+    void erase(const std::string& id);
+
+    runtime::mono_time next_due() const { return due_.empty() ? runtime::never : due_.begin()->first.first; }
+    // Looks at `members_max` members at most.
+    void on_time(moment now, std::size_t members_max);
+
+    void replay(bytes_view key, std::optional<bytes_view> value) { replay_consumer_record(groups_, key, value); }
+    void loaded(moment now);
+
+  private:
+    using answer = consumer_heartbeat_answer;
+
+    // consumer_heartbeat.cc
+    answer join_or_stay(consumer_group& g, const consumer_heartbeat_request& r, moment now);
+    answer refuse_epoch(const consumer_group& g, const consumer_heartbeat_request& r, const consumer_member& m) const;
+    void replace_static(consumer_group& g, const std::string& old_id, const std::string& new_id);
+    bool update(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, bool is_new);
+    answer advance(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, moment now);
+    // consumer_leave.cc
+    answer leave(consumer_group& g, const consumer_heartbeat_request& r, moment now);
+    void remove(consumer_group& g, const std::string& member_id);
+    void watch(consumer_group& g, consumer_member& m);
+    void unwatch(consumer_member& m);
+    void revoke_in_time(consumer_member& m, moment now);
+    // consumer_target.cc
+    std::uint64_t hash_of_topics(const consumer_group& g) const;
+    bool topics_changed(consumer_group& g);
+    void bump_epoch(consumer_group& g);
+    void assign(consumer_group& g, moment now);
+    std::string assignor_of(const consumer_group& g) const;
+    std::set<topic_id> existing_topics(const consumer_group& g, const consumer_member& m) const;
+    void see(const cluster::image_ptr& topics);
+
+    const group_settings& settings_;
+    runtime::random& random_;
+    std::vector<record>& records_;
+    consumer_groups groups_;
+    // Each member once. An entry is a hint: who is due is asked for its deadline, and put back if that is later. So a
+    // heartbeat, which moves a deadline, touches nothing here.
+    std::map<consumer_due, std::pair<consumer_group*, consumer_member*>> due_;
+    std::uint64_t last_due_number_ = 0;
+    cluster::image_ptr topics_;      // as last seen
+    std::uint64_t topics_number_ = 0; // of changes seen, so that a group knows whether it has seen this one
+};
+
+} // namespace millrace::coord

@@ -1,0 +1,100 @@
+#include "coord/group/consumer_group.h"
+
+#include <algorithm>
+
+namespace millrace::coord {
+
+namespace {
+
+void count_down(std::map<std::string, std::size_t>& counts, const std::string& name) {
+    auto at = counts.find(name);
+    if (at != counts.end() && --at->second == 0) counts.erase(at);
+}
+
+} // namespace
+
+partition_set without_epochs(const owned_partitions& owned) {
+    partition_set out;
+    for (const auto& [topic, partitions] : owned)
+        for (const auto& [partition, epoch] : partitions) out[topic].push_back(partition);
+    return out;
+}
+
+bool consumer_member::same_metadata(const consumer_member& o) const {
+    return instance_id == o.instance_id && rack_id == o.rack_id && client_id == o.client_id && client_host == o.client_host &&
+           topics == o.topics && regex == o.regex && assignor == o.assignor && rebalance_timeout_ms == o.rebalance_timeout_ms;
+}
+
+consumer_member* consumer_group::find(std::string_view member_id) {
+    auto at = members.find(member_id);
+    return at == members.end() ? nullptr : &at->second;
+}
+
+const consumer_member* consumer_group::find(std::string_view member_id) const {
+    auto at = members.find(member_id);
+    return at == members.end() ? nullptr : &at->second;
+}
+
+const partition_set& consumer_group::target_of(const std::string& member_id) const {
+    static const partition_set nothing;
+    auto at = targets.find(member_id);
+    return at == targets.end() ? nothing : at->second;
+}
+
+const consumer_member* consumer_group::owner_of(const topic_id& topic, std::int32_t partition) const {
+    auto of_topic = owners.find(topic);
+    if (of_topic == owners.end()) return nullptr;
+    auto at = of_topic->second.find(partition);
+    return at == of_topic->second.end() ? nullptr : at->second;
+}
+
+std::set<std::string> consumer_group::subscribed_topics() const {
+    std::set<std::string> out;
+    for (const auto& [name, count] : subscribed) out.insert(name);
+    for (const auto& [regex, count] : regexes)
+        if (auto at = resolved.find(regex); at != resolved.end()) out.insert(at->second.topics.begin(), at->second.topics.end());
+    return out;
+}
+
+bool consumer_group::subscribes(const consumer_member& m, const std::string& topic) const {
+    if (std::binary_search(m.topics.begin(), m.topics.end(), topic)) return true;
+    if (!m.regex) return false;
+    auto at = resolved.find(*m.regex);
+    return at != resolved.end() && at->second.topics.contains(topic);
+}
+
+std::string_view consumer_group::state_name() const {
+    if (members.empty()) return "Empty";
+    if (epoch > target_epoch) return "Assigning";
+    const bool settled = std::all_of(members.begin(), members.end(), [&](const auto& m) { return m.second.at.reached(target_epoch); });
+    return settled ? "Stable" : "Reconciling";
+}
+
+void consumer_group::forget(const consumer_member& m) {
+    for (const auto& topic : m.topics) count_down(subscribed, topic);
+    if (m.regex && !m.regex->empty()) count_down(regexes, *m.regex);
+    for (const auto* part : {&m.at.assigned, &m.at.revoking})
+        for (const auto& [topic, partitions] : *part) {
+            auto of_topic = owners.find(topic);
+            if (of_topic == owners.end()) continue;
+            for (const auto& [partition, epoch] : partitions) {
+                auto at = of_topic->second.find(partition);
+                // While stored records are read, another may have taken it already.
+                if (at != of_topic->second.end() && at->second == &m) of_topic->second.erase(at);
+            }
+            if (of_topic->second.empty()) owners.erase(of_topic);
+        }
+    if (m.instance_id)
+        if (auto at = static_members.find(*m.instance_id); at != static_members.end() && at->second == m.id) static_members.erase(at);
+}
+
+void consumer_group::remember(consumer_member& m) {
+    for (const auto& topic : m.topics) ++subscribed[topic];
+    if (m.regex && !m.regex->empty()) ++regexes[*m.regex];
+    for (const auto* part : {&m.at.assigned, &m.at.revoking})
+        for (const auto& [topic, partitions] : *part)
+            for (const auto& [partition, epoch] : partitions) owners[topic][partition] = &m;
+    if (m.instance_id) static_members[*m.instance_id] = m.id;
+}
+
+} // namespace millrace::coord

@@ -1,0 +1,87 @@
+// The state of one consumer group (KIP-848): its members and what each subscribes to, owns and is to own.
+// Owner: the coordinator of its partition; one shard.
+// Invariant: `owners` has exactly the partitions that members own or still have to give up; `subscribed` counts the members'
+// topic names; static_members names members that exist. A member's parts change only between `forget` and `remember`.
+#pragma once
+
+#include "coord/group/consumer_requests.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace millrace::coord {
+
+// Owned partitions, each with the epoch of the assignment that gave it (KIP-1251).
+using owned_partitions = std::map<topic_id, std::map<std::int32_t, std::int32_t>>;
+
+partition_set without_epochs(const owned_partitions& owned);
+
+// As stored.
+enum class member_state : std::int8_t { stable = 0, unrevoked_partitions = 1, unreleased_partitions = 2, unknown = 127 };
+
+// How far a member is: its epoch is that of the target assignment it has reached.
+struct member_progress {
+    std::int32_t epoch = 0, previous_epoch = 0;
+    member_state state = member_state::stable;
+    owned_partitions assigned, revoking;
+
+    bool reached(std::int32_t target_epoch) const { return state == member_state::stable && epoch == target_epoch; }
+    bool operator==(const member_progress&) const = default;
+};
+
+// A time, and a number that tells equal times apart. Number 0: not set.
+using consumer_due = std::pair<runtime::mono_time, std::uint64_t>;
+
+struct consumer_member {
+    std::string id, client_id, client_host;
+    std::optional<std::string> instance_id, rack_id, regex, assignor;
+    std::vector<std::string> topics; // ascending, each once
+    std::int32_t rebalance_timeout_ms = -1;
+    member_progress at;
+
+    runtime::mono_time session_deadline{};
+    runtime::mono_time revocation_deadline = runtime::never;
+    consumer_due due{}; // when it is looked at next
+
+    runtime::mono_time deadline() const { return std::min(session_deadline, revocation_deadline); }
+
+    bool has_left() const { return at.epoch == leaving_static_epoch; }
+    bool same_metadata(const consumer_member& other) const;
+};
+
+struct resolved_regex {
+    std::set<std::string> topics;
+    std::int64_t version = 0;
+    timestamp_ms at{0};
+};
+
+struct consumer_group {
+    std::string id;
+    std::int32_t epoch = 0;
+    std::uint64_t metadata_hash = 0; // of the subscribed topics
+    std::int32_t target_epoch = 0;
+    timestamp_ms target_since{0};
+    std::map<std::string, consumer_member, std::less<>> members;
+    std::map<std::string, std::string> static_members; // instance id to member id
+    std::map<std::string, partition_set> targets;      // by member; none: nothing
+    std::map<std::string, std::size_t> subscribed;     // topic name to members that named it
+    std::map<std::string, std::size_t> regexes;        // to members that gave it
+    std::map<std::string, resolved_regex> resolved;
+    std::map<topic_id, std::map<std::int32_t, const consumer_member*>> owners;
+    std::uint64_t image_seen = 0; // number of the image that metadata_hash was made with; 0: none
+
+    consumer_member* find(std::string_view member_id);
+    const consumer_member* find(std::string_view member_id) const;
+    const partition_set& target_of(const std::string& member_id) const;
+    const consumer_member* owner_of(const topic_id& topic, std::int32_t partition) const;
+    // Names and regexes of all members together.
+    std::set<std::string> subscribed_topics() const;
+    bool subscribes(const consumer_member& m, const std::string& topic) const;
+    std::string_view state_name() const; // as Kafka's tools show it
+
+    void forget(const consumer_member& m);
+    void remember(consumer_member& m);
+};
+
+} // namespace millrace::coord

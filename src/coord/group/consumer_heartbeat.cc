@@ -1,0 +1,206 @@
+// ConsumerGroupHeartbeat (KIP-848): one call with which a member joins, says what it subscribes to and owns, hears what it is to
+// own next, and leaves.
+#include "coord/group/consumer_coordinator.h"
+#include "coord/group/reconcile.h"
+
+#include <algorithm>
+
+namespace millrace::coord {
+
+namespace {
+
+consumer_heartbeat_answer refused(errc why, std::string text) {
+    consumer_heartbeat_answer out;
+    out.error = why;
+    out.error_text = std::move(text);
+    return out;
+}
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+
+bool owns_no_more_than(const std::optional<partition_set>& said, const owned_partitions& assigned) {
+    if (!said) return false;
+    for (const auto& [topic, partitions] : *said) {
+        auto at = assigned.find(topic);
+        if (at == assigned.end()) return false;
+        for (auto p : partitions)
+            if (!at->second.contains(p)) return false;
+    }
+    return true;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
+    return out;
+}
+
+} // namespace
+
+consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_request& r) const {
+    auto bad = [](std::string text) { return refused(errc::invalid_request, std::move(text)); };
+    if ((r.id_required || r.epoch != joining_epoch) && is_blank(r.member_id)) return bad("MemberId can't be empty.");
+    if (is_blank(r.group)) return bad("GroupId can't be empty.");
+    if (r.instance_id && is_blank(*r.instance_id)) return bad("InstanceId can't be empty.");
+    if (r.rack_id && is_blank(*r.rack_id)) return bad("RackId can't be empty.");
+    if (r.epoch == joining_epoch) {
+        if (r.rebalance_timeout_ms == -1) return bad("RebalanceTimeoutMs must be provided in first request.");
+        if (!r.owned || !r.owned->empty()) return bad("TopicPartitions must be empty when (re-)joining.");
+        if (!r.topics && !r.regex)
+            return bad("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+    } else if (r.epoch == leaving_static_epoch) {
+        if (!r.instance_id) return bad("InstanceId can't be null.");
+    } else if (r.epoch < leaving_static_epoch) {
+        return bad("MemberEpoch is invalid.");
+    }
+    const auto& allowed = settings_.consumer_assignors;
+    if (r.assignor && std::find(allowed.begin(), allowed.end(), *r.assignor) == allowed.end())
+        return refused(errc::unsupported_assignor,
+                       "ServerAssignor " + *r.assignor + " is not supported. Supported assignors: " + joined(allowed) + ".");
+    return {};
+}
+
+consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics,
+                                                          moment now) {
+    see(topics);
+    auto group = groups_.find(r.group);
+    if (group == groups_.end()) {
+        if (r.epoch != joining_epoch) return refused(errc::group_id_not_found, "Consumer group " + r.group + " not found.");
+        group = groups_.try_emplace(r.group).first;
+        group->second.id = r.group;
+    }
+    if (r.epoch < joining_epoch) return leave(group->second, r, now);
+    return join_or_stay(group->second, r, now);
+}
+
+consumer_heartbeat_answer consumer_coordinator::refuse_epoch(const consumer_group&, const consumer_heartbeat_request& r,
+                                                             const consumer_member& m) const {
+    if (r.epoch == joining_epoch || r.epoch == m.at.epoch) return {};
+    const bool ahead = r.epoch > m.at.epoch;
+    // One that did not hear of its last step may go on, if it claims nothing that it may have lost since.
+    if (!ahead && r.epoch == m.at.previous_epoch && owns_no_more_than(r.owned, m.at.assigned)) return {};
+    return refused(errc::fenced_member_epoch, std::string{"The consumer group member has a "} + (ahead ? "greater" : "smaller") +
+                                                  " member epoch (" + std::to_string(r.epoch) +
+                                                  ") than the one known by the group coordinator (" + std::to_string(m.at.epoch) +
+                                                  "). The member must abandon all its partitions and rejoin.");
+}
+
+consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, const consumer_heartbeat_request& r, moment now) {
+    const bool joining = r.epoch == joining_epoch;
+    if (g.members.size() >= settings_.consumer_group_size_max && !g.members.contains(r.member_id))
+        return refused(errc::group_full, "The consumer group has reached its maximum capacity of " +
+                                             std::to_string(settings_.consumer_group_size_max) + " members.");
+    auto id = r.member_id.empty() ? random_.next_uuid().to_string() : r.member_id;
+    if (r.instance_id) {
+        auto at = g.static_members.find(*r.instance_id);
+        const auto* holder = at == g.static_members.end() ? nullptr : g.find(at->second);
+        if (!joining && !holder) return refused(errc::unknown_member, "Instance id " + *r.instance_id + " is unknown.");
+        if (holder && holder->id != id) {
+            if (!joining)
+                return refused(errc::fenced_instance, "Static member " + id + " with instance id " + *r.instance_id +
+                                                          " was fenced by member " + holder->id + ".");
+            if (!holder->has_left())
+                return refused(errc::unreleased_instance, "Static member " + id + " with instance id " + *r.instance_id +
+                                                              " cannot join the group because the instance id is owned by " +
+                                                              holder->id + " member.");
+            replace_static(g, std::string{holder->id}, id);
+        }
+    }
+    auto* m = g.find(id);
+    if (!m && !joining) return refused(errc::unknown_member, "Member " + id + " is not a member of group " + g.id + ".");
+    if (m)
+        if (auto why = refuse_epoch(g, r, *m); why.error) return why;
+    const bool is_new = m == nullptr;
+    if (is_new) {
+        m = &g.members[id];
+        m->id = id;
+    }
+    const bool subscribes_anew = update(g, *m, r, is_new);
+    bool bump = subscribes_anew || g.epoch == 0;
+    if (bump || g.image_seen != topics_number_) bump |= topics_changed(g);
+    if (bump) bump_epoch(g);
+    if (g.epoch > g.target_epoch) assign(g, now);
+    return advance(g, *m, r, now);
+}
+
+// Whoever comes with the instance id of a member that has left takes over what that one had (KIP-848, static membership).
+void consumer_coordinator::replace_static(consumer_group& g, const std::string& old_id, const std::string& new_id) {
+    auto node = g.members.extract(old_id);
+    g.forget(node.mapped());
+    node.key() = new_id;
+    auto& m = g.members.insert(std::move(node)).position->second;
+    m.id = new_id;
+    m.at.epoch = m.at.previous_epoch = joining_epoch;
+    g.remember(m);
+    records_.push_back(progress_tombstone(g.id, old_id));
+    records_.push_back(target_tombstone(g.id, old_id));
+    records_.push_back(consumer_member_tombstone(g.id, old_id));
+    records_.push_back(consumer_member_record(g, m));
+    auto target = g.targets.extract(old_id);
+    if (!target.empty()) {
+        target.key() = new_id;
+        records_.push_back(target_record(g.id, new_id, target.mapped()));
+        g.targets.insert(std::move(target));
+    }
+    records_.push_back(progress_record(g.id, new_id, m.at));
+}
+
+// True: it wants other topics than before.
+bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, bool is_new) {
+    auto as_before = [](const auto& said, const auto& known) { return !said || said == known; };
+    const bool same = as_before(r.instance_id, m.instance_id) && as_before(r.rack_id, m.rack_id) &&
+                      as_before(r.assignor, m.assignor) && as_before(r.regex, m.regex) && !r.topics &&
+                      (r.rebalance_timeout_ms == -1 || r.rebalance_timeout_ms == m.rebalance_timeout_ms) &&
+                      r.client_id == m.client_id && r.client_host == m.client_host;
+    if (same && !is_new) return false; // as nearly always
+    auto next = m;
+    if (r.instance_id) next.instance_id = r.instance_id;
+    if (r.rack_id) next.rack_id = r.rack_id;
+    if (r.rebalance_timeout_ms != -1) next.rebalance_timeout_ms = r.rebalance_timeout_ms;
+    if (r.assignor) next.assignor = r.assignor;
+    if (r.topics) {
+        next.topics = *r.topics;
+        std::sort(next.topics.begin(), next.topics.end());
+        next.topics.erase(std::unique(next.topics.begin(), next.topics.end()), next.topics.end());
+    }
+    if (r.regex) next.regex = r.regex;
+    next.client_id = r.client_id;
+    next.client_host = r.client_host;
+    if (!is_new && next.same_metadata(m)) return false;
+    const bool anew = next.topics != m.topics || next.regex.value_or("") != m.regex.value_or("");
+    g.forget(m);
+    m = std::move(next);
+    g.remember(m);
+    records_.push_back(consumer_member_record(g, m));
+    return anew;
+}
+
+consumer_heartbeat_answer consumer_coordinator::advance(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r,
+                                                        moment now) {
+    answer out;
+    bool changed = false;
+    if (!m.at.reached(g.target_epoch) || r.topics || r.regex) {
+        const auto subscribed = existing_topics(g, m);
+        auto next = reconcile(g, m, {g.target_epoch, g.target_of(m.id), subscribed, r.owned});
+        if (!next)
+            return refused(next.error(), "The consumer group member is in a unknown state. The member must abandon all its "
+                                         "partitions and rejoin.");
+        if (*next != m.at) {
+            changed = without_epochs(next->assigned) != without_epochs(m.at.assigned);
+            g.forget(m);
+            m.at = std::move(*next);
+            g.remember(m);
+            records_.push_back(progress_record(g.id, m.id, m.at));
+            revoke_in_time(m, now);
+        }
+    }
+    m.session_deadline = now.mono + settings_.consumer_session_timeout;
+    watch(g, m);
+    out.member_id = m.id;
+    out.epoch = m.at.epoch;
+    out.interval = settings_.consumer_heartbeat_interval;
+    if (r.is_full() || changed) out.assignment = without_epochs(m.at.assigned);
+    return out;
+}
+
+} // namespace millrace::coord

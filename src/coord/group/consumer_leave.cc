@@ -1,0 +1,108 @@
+// How members of consumer groups go: they say so, they are silent for too long, or they do not give up what they must.
+#include "coord/group/consumer_coordinator.h"
+
+namespace millrace::coord {
+
+consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const consumer_heartbeat_request& r, moment) {
+    answer out;
+    std::string id = r.member_id;
+    if (r.instance_id) {
+        auto at = g.static_members.find(*r.instance_id);
+        if (at == g.static_members.end()) {
+            out.error = errc::unknown_member;
+            out.error_text = "Instance id " + *r.instance_id + " is unknown.";
+            return out;
+        }
+        if (at->second != id) {
+            out.error = errc::fenced_instance;
+            out.error_text = "Static member " + id + " with instance id " + *r.instance_id + " was fenced by member " + at->second + ".";
+            return out;
+        }
+    }
+    auto* m = g.find(id);
+    if (!m) {
+        out.error = errc::unknown_member;
+        out.error_text = "Member " + id + " is not a member of group " + g.id + ".";
+        return out;
+    }
+    out.member_id = id;
+    out.epoch = r.epoch;
+    if (r.epoch != leaving_static_epoch) {
+        remove(g, id);
+        return out;
+    }
+    // It keeps its place, until its session ends, for whoever comes with its instance id.
+    g.forget(*m);
+    m->at.epoch = leaving_static_epoch;
+    m->at.revoking.clear();
+    m->revocation_deadline = runtime::never;
+    g.remember(*m);
+    records_.push_back(progress_record(g.id, id, m->at));
+    return out;
+}
+
+void consumer_coordinator::remove(consumer_group& g, const std::string& member_id) {
+    auto at = g.members.find(member_id);
+    auto regex = at->second.regex;
+    unwatch(at->second);
+    g.forget(at->second);
+    records_.push_back(progress_tombstone(g.id, member_id));
+    records_.push_back(target_tombstone(g.id, member_id));
+    records_.push_back(consumer_member_tombstone(g.id, member_id));
+    g.targets.erase(member_id);
+    g.members.erase(at);
+    if (regex && !g.regexes.contains(*regex) && g.resolved.erase(*regex)) records_.push_back(regex_tombstone(g.id, *regex));
+    topics_changed(g);
+    bump_epoch(g);
+}
+
+void consumer_coordinator::erase(const std::string& id) {
+    auto at = groups_.find(id);
+    for (const auto& [regex, found] : at->second.resolved) records_.push_back(regex_tombstone(id, regex));
+    records_.push_back(target_epoch_tombstone(id));
+    records_.push_back(consumer_group_tombstone(id));
+    groups_.erase(at);
+}
+
+// --- due times ---------------------------------------------------------------------------------------------------
+
+void consumer_coordinator::watch(consumer_group& g, consumer_member& m) {
+    if (m.due.second != 0 && m.due.first <= m.deadline()) return;
+    unwatch(m);
+    m.due = {m.deadline(), ++last_due_number_};
+    due_.emplace(m.due, std::pair{&g, &m});
+}
+
+void consumer_coordinator::unwatch(consumer_member& m) {
+    if (m.due.second != 0) due_.erase(m.due);
+    m.due = {};
+}
+
+void consumer_coordinator::revoke_in_time(consumer_member& m, moment now) {
+    const bool waits = m.at.state == member_state::unrevoked_partitions && !m.has_left();
+    m.revocation_deadline = waits ? now.mono + runtime::milliseconds{std::max(m.rebalance_timeout_ms, 0)} : runtime::never;
+}
+
+void consumer_coordinator::on_time(moment now, std::size_t members_max) {
+    for (std::size_t i = 0; i < members_max && next_due() <= now.mono; ++i) {
+        auto [g, m] = due_.begin()->second;
+        if (m->deadline() > now.mono) {
+            unwatch(*m);
+            watch(*g, *m);
+        } else {
+            remove(*g, std::string{m->id});
+        }
+    }
+}
+
+// Members have their whole time again to be heard of.
+void consumer_coordinator::loaded(moment now) {
+    for (auto& [id, g] : groups_)
+        for (auto& [member_id, m] : g.members) {
+            m.session_deadline = now.mono + settings_.consumer_session_timeout;
+            revoke_in_time(m, now);
+            watch(g, m);
+        }
+}
+
+} // namespace millrace::coord

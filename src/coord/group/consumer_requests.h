@@ -1,0 +1,60 @@
+// What members of consumer groups (KIP-848) tell the coordinator and what they and tools hear, as values that own what they hold.
+// Owner: the request's operation.
+// Invariant: nothing here points into a request's frame; an absent field says "as before".
+#pragma once
+
+#include "coord/group/requests.h"
+
+#include <map>
+
+namespace millrace::coord {
+
+// Partitions by topic: ascending, and no topic without one.
+using partition_set = std::map<topic_id, std::vector<std::int32_t>>;
+
+inline constexpr std::int32_t joining_epoch = 0, leaving_epoch = -1, leaving_static_epoch = -2;
+
+struct consumer_heartbeat_request {
+    std::string group, member_id, client_id, client_host;
+    std::int32_t epoch = joining_epoch;
+    std::optional<std::string> instance_id, rack_id;
+    std::int32_t rebalance_timeout_ms = -1;
+    std::optional<std::vector<std::string>> topics;
+    std::optional<std::string> regex;
+    std::optional<std::string> assignor;
+    std::optional<partition_set> owned;
+    bool id_required = false; // ConsumerGroupHeartbeat 1 and later: the client makes its id
+
+    // One that tells everything, as after a lost answer, is told everything.
+    bool is_full() const { return epoch == joining_epoch || (rebalance_timeout_ms != -1 && (topics || regex) && owned); }
+};
+
+struct consumer_heartbeat_answer {
+    std::optional<errc> error;
+    std::string error_text;
+    std::string member_id;
+    std::int32_t epoch = 0;
+    runtime::milliseconds interval{0};
+    std::optional<partition_set> assignment; // only when the member may not know it
+};
+
+struct described_consumer_group {
+    struct partitions {
+        topic_id topic;
+        std::string name;
+        std::vector<std::int32_t> indexes;
+    };
+    struct member {
+        std::string id, client_id, client_host;
+        std::optional<std::string> instance_id, rack_id, regex;
+        std::int32_t epoch = 0;
+        std::vector<std::string> topics;
+        std::vector<partitions> assigned, target;
+        bool classic = false;
+    };
+    std::string state, assignor;
+    std::int32_t epoch = 0, assignment_epoch = 0;
+    std::vector<member> members;
+};
+
+} // namespace millrace::coord

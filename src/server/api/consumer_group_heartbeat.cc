@@ -1,0 +1,82 @@
+#include "server/api/answer_text.h"
+#include "server/api/errors.h"
+#include "server/api/group_call.h"
+#include "server/api/handlers.h"
+
+#include <algorithm>
+
+namespace millrace::server {
+
+namespace {
+
+using request = kafka::consumer_group_heartbeat_request;
+using response = kafka::consumer_group_heartbeat_response;
+constexpr std::int16_t version_with_client_made_id = 1;
+
+coord::consumer_heartbeat_request plain(const request& in, const call& c) {
+    coord::consumer_heartbeat_request out;
+    out.group = in.group_id;
+    out.member_id = in.member_id;
+    out.client_id = c.client_id;
+    out.client_host = c.client_host;
+    out.epoch = in.member_epoch;
+    out.instance_id = owned(in.instance_id);
+    out.rack_id = owned(in.rack_id);
+    out.rebalance_timeout_ms = in.rebalance_timeout_ms;
+    if (!in.subscribed_topic_names.is_null())
+        out.topics.emplace(in.subscribed_topic_names.begin(), in.subscribed_topic_names.end());
+    out.regex = owned(in.subscribed_topic_regex);
+    out.assignor = owned(in.server_assignor);
+    out.id_required = c.version >= version_with_client_made_id;
+    if (!in.topic_partitions.is_null()) {
+        auto& all = out.owned.emplace();
+        for (const auto& t : in.topic_partitions) {
+            if (t.partitions.empty()) continue;
+            auto& partitions = all[t.topic_id];
+            for (auto p : t.partitions) partitions.push_back(p.value);
+            std::sort(partitions.begin(), partitions.end());
+        }
+    }
+    return out;
+}
+
+kafka::array_view<response::topic_entry> entries(call& c, const coord::partition_set& set) {
+    auto topics = c.arena.make_array<response::topic_entry>(set.size());
+    std::size_t t = 0;
+    for (const auto& [topic, partitions] : set) {
+        auto numbers = c.arena.make_array<partition_index>(partitions.size());
+        for (std::size_t i = 0; i < partitions.size(); ++i) numbers[i] = {partitions[i]};
+        topics[t].topic_id = topic;
+        topics[t++].partitions = numbers;
+    }
+    return topics;
+}
+
+} // namespace
+
+runtime::task<response> answer(const request& in, call& c) {
+    response out;
+    auto place = place_of_group(c, in.group_id);
+    if (!place) {
+        out.error_code = kafka::error_code::not_coordinator;
+        co_return out;
+    }
+    // Topics are looked at where the group is: there each view is newer than the one before.
+    auto decide = [beat = plain(in, c), owner = place->owner](coord::coordinator& at, coord::moment now) {
+        return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, owner->image, now)};
+    };
+    auto asked = ask_partition<coord::consumer_heartbeat_answer>(*place, std::move(decide));
+    auto said = co_await asked;
+    if (!said || said->error) {
+        out.error_code = to_kafka(said ? *said->error : said.error());
+        if (said) out.error_message = keep_error(c.arena, said->error_text);
+        co_return out;
+    }
+    out.member_id = keep(c.arena, std::string_view{said->member_id});
+    out.member_epoch = said->epoch;
+    out.heartbeat_interval_ms = static_cast<std::int32_t>(said->interval.count());
+    if (said->assignment) out.assignment.emplace().topic_partitions = entries(c, *said->assignment);
+    co_return out;
+}
+
+} // namespace millrace::server
