@@ -19,6 +19,10 @@ coord::group_settings settings_of(const config::broker_options& o) {
     s.session_timeout_max = milliseconds{o.group_max_session_timeout_ms};
     s.initial_rebalance_delay = milliseconds{o.group_initial_rebalance_delay_ms};
     s.group_size_max = static_cast<std::size_t>(o.group_max_size);
+    s.consumer_session_timeout = milliseconds{o.group_consumer_session_timeout_ms};
+    s.consumer_heartbeat_interval = milliseconds{o.group_consumer_heartbeat_interval_ms};
+    s.consumer_group_size_max = static_cast<std::size_t>(o.group_consumer_max_size);
+    s.consumer_assignors = o.group_consumer_assignors;
     s.offset_metadata_bytes_max = static_cast<std::size_t>(o.offset_metadata_max_bytes);
     s.offsets_retention_ms = o.offsets_retention_minutes * 60'000;
     s.offsets_check_interval = milliseconds{o.offsets_retention_check_interval_ms};
@@ -104,6 +108,9 @@ task<void> shard_host::adopt(cluster::image_ptr next) {
         if (hosted.replica && old && old->config != topic->config)
             hosted.replica->set_config(replica_config_of(*topic->config));
     }
+    if (const auto* kept = before ? next->find(coord::offsets_topic) : nullptr)
+        for (const auto& topic : before->topics())
+            if (!next->find(topic->id)) groups_.forget_topic(topic->name, kept->partition_count);
     // All leave the table before the first one's files go, so that none is written to or waited on meanwhile.
     std::vector<server::hosted_partition> leaving;
     for (const auto& key : gone) {
@@ -124,6 +131,10 @@ task<void> shard_host::adopt(cluster::image_ptr next) {
 void shard_host::keep_house() {
     for (auto& [key, hosted] : context_.partitions.all())
         if (hosted.replica) hosted.replica->expire_producers(shard_.wall(), context_.options.producer_id_expiration_ms);
+    if (shard_.now() >= offsets_check_due_) {
+        offsets_check_due_ = shard_.now() + group_settings_.offsets_check_interval;
+        if (const auto* kept = context_.image->find(coord::offsets_topic)) groups_.expire_offsets(kept->partition_count);
+    }
     start_housekeeping();
 }
 

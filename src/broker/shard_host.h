@@ -78,6 +78,7 @@ class shard_host {
     std::vector<std::unique_ptr<log::environment>> environments_; // by directory
     server::shard_context context_;
     coord::group_settings group_settings_;
+    runtime::mono_time offsets_check_due_{};
     coord::group_shard groups_;
     server::front front_;
     runtime::scope stopping_;

@@ -48,7 +48,35 @@ runtime::task<void> end(std::shared_ptr<group_partition> p) {
     co_await p->close();
 }
 
+// What could not be written is decided again after the next load.
+runtime::task<void> forget_at(std::shared_ptr<group_partition> p, std::string topic) {
+    auto forget = [topic = std::move(topic)](coordinator& c, moment) {
+        c.forget_topic(topic);
+        return result<void>{};
+    };
+    (void)co_await p->ask<void>(std::move(forget));
+}
+
+runtime::task<void> expire_at(std::shared_ptr<group_partition> p) {
+    for (bool done = false; !done;) {
+        auto step = [](coordinator& c, moment now) { return result<bool>{c.expire_offsets(now.wall, group_shard::expired_groups_max)}; };
+        auto said = co_await p->ask<bool>(std::move(step));
+        done = !said || *said;
+    }
+}
+
 } // namespace
+
+// A partition that nobody asked for yet is read for it.
+void group_shard::forget_topic(const std::string& topic, std::int32_t partitions) {
+    for (std::int32_t p = 0; p < partitions; ++p)
+        if (auto here = at({p})) scope_.spawn(forget_at(std::move(here), topic));
+}
+
+void group_shard::expire_offsets(std::int32_t partitions) {
+    for (std::int32_t p = 0; p < partitions; ++p)
+        if (auto here = at({p})) scope_.spawn(expire_at(std::move(here)));
+}
 
 std::shared_ptr<group_partition> group_shard::at(partition_index p) {
     if (stopped_) return nullptr;

@@ -17,12 +17,20 @@ partition_index partition_of_group(std::string_view group, std::int32_t count);
 
 class group_shard {
   public:
+    // Groups looked at in one go when old offsets are sought.
+    static constexpr std::size_t expired_groups_max = 1000;
+
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
 
     group_shard(const group_settings& settings, find_replica find) : settings_{settings}, find_{std::move(find)} {}
 
     // Null: this shard does not host the partition, or it is stopping.
     std::shared_ptr<group_partition> at(partition_index p);
+
+    // Of the offsets topic's `partitions`, those that are here: the topic is gone, and its offsets with it.
+    void forget_topic(const std::string& topic, std::int32_t partitions);
+    // The same for what is older than offsets.retention.minutes.
+    void expire_offsets(std::int32_t partitions);
 
     // Parked calls are answered, and nothing new is taken in. First step of a stop, before connections are closed.
     void stop();
@@ -32,7 +40,7 @@ class group_shard {
     const group_settings& settings_;
     find_replica find_;
     std::map<partition_index, std::shared_ptr<group_partition>> partitions_;
-    runtime::scope scope_; // partitions that were replaced and still end
+    runtime::scope scope_; // partitions that were replaced and still end, and what was started here
     bool stopped_ = false;
 };
 
