@@ -49,7 +49,7 @@ def incomplete(manifest):
 
 def cells_of(manifest, pattern):
     """Ordered so that each client's own cells come first, then what others wrote, then the tools, deletions last."""
-    late = lambda s: 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
+    late = lambda s: 3 if s.startswith("group_") else 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
     cells = [(c, s) for c in manifest["clients"] for s in c["scenarios"]]
     cells.sort(key=lambda cell: (late(cell[1]), "driver" in cell[0]))
     title = lambda c, s: f"{c['name']} {c['version']} {s}"

@@ -18,13 +18,13 @@ import org.apache.kafka.common.utils.AppInfoParser;
 /**
  * Drives Apache Kafka's own client; the commands are those of ../python/driver_loop.py, and one more:
  * `tool INPUT OUTPUT CLASS ARGS...`, which runs a Kafka tool here (Tools.java) and answers `ok STATUS`.
- * Reads by assignment; no group id is set.
  */
 public final class Driver {
     private static final String BOOTSTRAP = System.getenv("MILLRACE_BOOTSTRAP");
     private static final Duration WAIT = Duration.ofSeconds(30);
 
     private final Admin admin = Admin.create(Map.of("bootstrap.servers", BOOTSTRAP));
+    private Member member;
     private String topic;
     private int partitions;
     private long count;
@@ -144,9 +144,36 @@ public final class Driver {
         }
     }
 
+    private String committed(String group) throws Exception {
+        var rows = got(admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata());
+        return IntStream.range(0, partitions).mapToObj(p -> rows.get(new TopicPartition(topic, p)))
+            .map(row -> row == null ? "-1" : "" + row.offset()).collect(Collectors.joining(","));
+    }
+
+    private String runMember(String[] words) throws Exception {
+        switch (words[0]) {
+            case "join" -> member = new Member(BOOTSTRAP, words);
+            case "poll" -> { return member.poll(Long.parseLong(words[1])); }
+            case "commit" -> member.commit();
+            case "leave" -> {
+                Member leaving = member;
+                member = null;
+                leaving.leave();
+            }
+            case "committed" -> {
+                topic = words[2];
+                partitions = Integer.parseInt(words[3]);
+                return committed(words[1]);
+            }
+            default -> throw new IllegalArgumentException(words[0]);
+        }
+        return "";
+    }
+
     private String run(String[] words) throws Exception {
         if (words[0].equals("version")) return AppInfoParser.getVersion();
         if (words[0].equals("tool")) return "" + Tools.run(words[1], words[2], words[3], Arrays.copyOfRange(words, 4, words.length));
+        if (Set.of("join", "poll", "commit", "leave", "committed").contains(words[0])) return runMember(words);
         topic = words[1];
         partitions = words.length > 2 ? Integer.parseInt(words[2]) : 0;
         count = words.length > 3 ? Long.parseLong(words[3]) : 0;

@@ -1,4 +1,4 @@
-"""Drives kcat, one process per command; the commands are those of ../python/driver_loop.py, less create and delete.
+"""Drives kcat, one process per command; the commands are those of ../python/driver_loop.py, less create, delete and committed.
 
 kcat has no admin calls and stamps records with the clock: it writes the `text` flavor and reads both. One command more:
   auto_create TOPIC    write to a topic that does not exist, and read the record back
@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
 import driver_loop  # noqa: E402
+import member  # noqa: E402
 import records  # noqa: E402
 
 KCAT = ["kcat", "-b", os.environ["MILLRACE_BOOTSTRAP"], "-X", "fetch.wait.max.ms=20"]
@@ -69,6 +70,18 @@ def parse(out):
         yield int(p), int(offset), int(stamp_ms), *fields, [(name.decode(), value) for name, value in named]
 
 
+def parse_growing(out):
+    """The same of output that may end within a record; each row ends with the position after it."""
+    at = 0
+    while (end := out.find(b"\n", at)) >= 0:
+        head = out[at:end].split(b" ", 5)
+        at = end + 1 + sum(max(int(length), 0) for length in head[3:5]) + 1
+        if at > len(out):
+            return
+        (row,) = parse(out[end - len(b" ".join(head)) : at])
+        yield *row, at
+
+
 def consume(topic, partition, start, count):
     args = ["-C", "-q", "-e", "-t", topic, "-p", str(partition), "-o", str(start), "-c", str(count), "-f", FORMAT]
     return list(parse(kcat(*args)))
@@ -122,5 +135,26 @@ def auto_create(topic):
     assert got[0][4] == b"made by asking", got
 
 
-commands = (version, describe, produce, read, seek_offset, seek_time, auto_create)
+joined = []
+
+
+def join(*how):
+    joined[:] = [member.Member(KCAT, parse_growing, FORMAT, *how)]
+
+
+def poll(ms):
+    return joined[0].poll(ms)
+
+
+def commit():
+    joined[0].commit()
+
+
+def leave():
+    joined.pop().leave()
+
+
+commands = (version, describe, produce, read, seek_offset, seek_time, auto_create, join, poll, commit, leave)
 driver_loop.serve({f.__name__: f for f in commands})
+for still in joined:
+    still.leave()

@@ -1,4 +1,4 @@
-// Drives Debian's librdkafka; the commands are those of ../python/driver_loop.py. Reads by assignment only.
+// Drives Debian's librdkafka; the commands are those of ../python/driver_loop.py.
 #include <librdkafka/rdkafka.h>
 
 #include <chrono>
@@ -6,36 +6,18 @@
 #include <functional>
 #include <iostream>
 #include <map>
-#include <memory>
 #include <sstream>
-#include <stdexcept>
 #include <thread>
 
 #include "admin.h"
+#include "member.h"
 #include "records.h"
+#include "session.h"
 
 namespace {
 
-using std::runtime_error;
-using std::string;
 using std::to_string;
-
-constexpr int wait_ms = 30'000;
-
-struct client_closer {
-    void operator()(rd_kafka_t* c) const { rd_kafka_destroy(c); }
-};
-using client = std::unique_ptr<rd_kafka_t, client_closer>;
-
-struct list_closer {
-    void operator()(rd_kafka_topic_partition_list_t* l) const { rd_kafka_topic_partition_list_destroy(l); }
-};
-using partition_list = std::unique_ptr<rd_kafka_topic_partition_list_t, list_closer>;
-
-struct message_closer {
-    void operator()(rd_kafka_message_t* m) const { rd_kafka_message_destroy(m); }
-};
-using message = std::unique_ptr<rd_kafka_message_t, message_closer>;
+using namespace session;
 
 struct acknowledgements {
     std::map<int64_t, std::pair<int32_t, int64_t>> offsets;  // by record index
@@ -50,66 +32,12 @@ void delivered(rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
         acks.offsets[reinterpret_cast<intptr_t>(m->_private)] = {m->partition, m->offset};
 }
 
-client open(rd_kafka_type_t kind, std::map<string, string> settings, acknowledgements* acks = nullptr) {
-    char text[512];
-    rd_kafka_conf_t* conf = rd_kafka_conf_new();
-    settings["bootstrap.servers"] = std::getenv("MILLRACE_BOOTSTRAP");
-    for (const auto& [name, value] : settings)
-        if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), text, sizeof text) != RD_KAFKA_CONF_OK)
-            throw runtime_error(text);
-    if (acks) {
-        rd_kafka_conf_set_opaque(conf, acks);
-        rd_kafka_conf_set_dr_msg_cb(conf, delivered);
-    }
-    client opened(rd_kafka_new(kind, conf, text, sizeof text));
-    if (!opened) throw runtime_error(text);
-    if (kind == RD_KAFKA_CONSUMER) rd_kafka_poll_set_consumer(opened.get());
-    return opened;
-}
-
 client consumer() {
     return open(RD_KAFKA_CONSUMER, {{"group.id", "unused"},  // demanded by assign(); nothing is joined or committed
                                     {"enable.auto.commit", "false"},
                                     {"auto.offset.reset", "error"},
                                     {"fetch.wait.max.ms", "20"}});
 }
-
-partition_list one(const string& topic, int32_t partition, int64_t offset) {
-    partition_list made(rd_kafka_topic_partition_list_new(1));
-    rd_kafka_topic_partition_list_add(made.get(), topic.c_str(), partition)->offset = offset;
-    return made;
-}
-
-void require(rd_kafka_resp_err_t err, const string& what) {
-    if (err) throw runtime_error(what + ": " + rd_kafka_err2name(err));
-}
-
-records::bytes span(const void* at, size_t size) {
-    return at ? records::bytes(string(static_cast<const char*>(at), size)) : std::nullopt;
-}
-
-void check(const rd_kafka_message_t* m, bool full, int64_t i, const string& where) {
-    require(m->err, where);
-    records::record got{span(m->key, m->key_len), span(m->payload, m->len), {}};
-    rd_kafka_headers_t* headers = nullptr;
-    if (!rd_kafka_message_headers(m, &headers)) {
-        const char* name = nullptr;
-        const void* value = nullptr;
-        size_t size = 0;
-        for (size_t h = 0; !rd_kafka_header_get_all(headers, h, &name, &value, &size); ++h)
-            got.headers.emplace_back(name, span(value, size));
-    }
-    records::record want = records::make(full, i);
-    if (got.key != want.key) throw runtime_error(where + ": key differs from record " + to_string(i));
-    if (got.value != want.value) throw runtime_error(where + ": value differs from record " + to_string(i));
-    if (got.headers != want.headers) throw runtime_error(where + ": headers differ from record " + to_string(i));
-    rd_kafka_timestamp_type_t kind;
-    int64_t stamp_ms = rd_kafka_message_timestamp(m, &kind);
-    bool right = full ? stamp_ms == records::time_ms(i) : stamp_ms > records::base_ms;
-    if (!right || kind != RD_KAFKA_TIMESTAMP_CREATE_TIME) throw runtime_error(where + ": timestamp " + to_string(stamp_ms));
-}
-
-string spot(const string& topic, int64_t p, int64_t offset) { return topic + "-" + to_string(p) + "@" + to_string(offset); }
 
 struct topic_args {
     string topic;
@@ -129,7 +57,10 @@ void produce(const topic_args& a) {
                             {"max.in.flight", a.idempotent ? "5" : "1"},  // a retry must not overtake
                             {"acks", "all"},
                             {"linger.ms", "5"}},
-                           &acks);
+                           [&](rd_kafka_conf_t* conf) {
+                               rd_kafka_conf_set_opaque(conf, &acks);
+                               rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+                           });
     for (int64_t i = 0; i < a.count; ++i) {
         records::record r = records::make(a.full(), i);
         rd_kafka_headers_t* headers = rd_kafka_headers_new(r.headers.size());
@@ -211,6 +142,7 @@ void seek_time(const topic_args& a) {
 }  // namespace
 
 int main() {
+    std::unique_ptr<member, member_end> joined;
     client owner = open(RD_KAFKA_PRODUCER, {});
     rd_kafka_t* admin_client = owner.get();
     std::map<string, std::function<void(const topic_args&)>> commands{
@@ -242,12 +174,14 @@ int main() {
         words >> name >> a.topic >> a.partitions >> a.count >> a.flavor >> a.codec >> a.idempotent;
         if (name.empty()) continue;
         try {
-            if (name == "version") {
-                std::cout << "ok " << rd_kafka_version_str() << std::endl;
-                continue;
-            }
-            commands.at(name)(a);
-            std::cout << "ok" << std::endl;
+            string said;
+            if (name == "version")
+                said = rd_kafka_version_str();
+            else if (member_answers(joined, line, said))
+                ;
+            else
+                commands.at(name)(a);
+            std::cout << "ok " << said << std::endl;
         } catch (const std::exception& e) {
             std::cout << "fail " << e.what() << std::endl;
         }

@@ -1,4 +1,4 @@
-// Drives kafkajs; the commands are those of ../python/driver_loop.py, less `read`: kafkajs reads only through a group.
+// Drives kafkajs; the commands are those of ../python/driver_loop.py. kafkajs reads only through a group, so `read` joins one.
 // seek_offset and seek_time ask the admin client for offsets and read nothing.
 'use strict'
 
@@ -6,8 +6,9 @@ const readline = require('readline')
 const { createRequire } = require('module')
 
 const need = createRequire(process.env.MILLRACE_NODE_MODULES + '/') // npm ci runs outside the source tree
-const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel, Partitioners } = need('kafkajs')
+const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel, PartitionAssigners, Partitioners } = need('kafkajs')
 const { timeMs, countIn, make, timeProbes } = require('./records')
+const { Member } = require('./member')
 
 const zstd = new Promise((done) => need('zstd-codec').ZstdCodec.run((codec) => done(new codec.Simple())))
 CompressionCodecs[CompressionTypes.Snappy] = need('kafkajs-snappy')
@@ -73,6 +74,48 @@ async function produce(topic, partitions, count, flavor, codec, idempotent) {
   }
 }
 
+const assigners = { roundrobin: PartitionAssigners.roundRobin }
+const waitMs = 30000
+let member = null
+
+async function join(...how) {
+  member = new Member(kafka, assigners, how)
+  await member.start()
+}
+
+async function leave() {
+  const leaving = member
+  member = null
+  await leaving.leave()
+}
+
+async function committed(groupId, topic, partitions) {
+  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] })
+  const offsets = new Map(found.partitions.map((p) => [p.partition, p.offset]))
+  return [...Array(partitions).keys()].map((p) => offsets.get(p) ?? '-1').join(',')
+}
+
+async function read(topic, partitions, count, flavor) {
+  await join(`${topic}-read-by-kafkajs-${Date.now()}`, topic, partitions, flavor, '-', '-', 10000)
+  const next = Array(partitions).fill(0)
+  let left = count
+  try {
+    for (const end = Date.now() + waitMs; left > 0; ) {
+      const [, , runs] = (await member.poll(50)).split(' ')
+      for (const run of runs === '-' ? [] : runs.split(',')) {
+        const [p, first, end] = run.split(/[:-]/).map(Number)
+        same(first, next[p], `next offset of ${p}`)
+        next[p] = end
+        left -= end - first
+      }
+      if (Date.now() > end) throw new Error(`${left} of ${count} records of ${topic} did not come`)
+    }
+    same(left, 0, 'records missing')
+  } finally {
+    await leave()
+  }
+}
+
 async function seekOffset(topic, partitions, count) {
   const rows = (await admin.fetchTopicOffsets(topic)).sort((a, b) => a.partition - b.partition)
   same(rows.map((r) => [r.low, r.high]), rows.map((r) => ['0', String(countIn(r.partition, partitions, count))]), 'span')
@@ -104,6 +147,12 @@ const commands = {
   seek_offset: seekOffset,
   seek_time: seekTime,
   delete: remove,
+  read,
+  join,
+  poll: (ms) => member.poll(ms),
+  commit: () => member.commit(),
+  leave,
+  committed,
 }
 
 async function main() {

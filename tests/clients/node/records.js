@@ -8,10 +8,15 @@ const timeMs = (i) => BASE_MS + STEP_MS * i
 const countIn = (partition, partitions, count) => Math.floor((count - partition + partitions - 1) / partitions)
 
 function make(flavor, i) {
-  if (flavor !== 'full') throw new Error('only kcat writes the text flavor')
-  const value = Buffer.alloc((i * 7919) % 300)
-  for (let j = 0; j < value.length; j++) value[j] = (i * 31 + Math.floor(j / 8) * 7) & 255
-  const key = Buffer.concat([Buffer.from(`key-${String(i).padStart(8, '0')}`), Buffer.from([i & 255])])
+  const full = flavor === 'full'
+  const value = Buffer.alloc(((i * 7919) % 300) + (full ? 0 : 1))
+  for (let j = 0; j < value.length; j++) {
+    const byte = (i * 31 + Math.floor(j / 8) * 7) & 255
+    value[j] = full ? byte : 97 + (byte % 26)
+  }
+  const name = Buffer.from(`key-${String(i).padStart(8, '0')}`)
+  if (!full) return { key: name, value, headers: { origin: Buffer.from('kcat') } }
+  const key = Buffer.concat([name, Buffer.from([i & 255])])
   const h0 = [Buffer.from(`v${i}`), Buffer.from(`w${i}`)].slice(0, i % 4) // a repeated name is a list here
   const headers = {}
   if (h0.length) headers.h0 = h0

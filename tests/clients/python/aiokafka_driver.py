@@ -1,4 +1,4 @@
-"""Drives aiokafka; the commands are those of driver_loop.py. Reads by assignment, with no group id."""
+"""Drives aiokafka; the commands are those of driver_loop.py."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+import aiokafka_member
 import driver_loop
 import records
 
@@ -160,4 +161,5 @@ def blocking(command):
 
 
 commands = {f.__name__: blocking(f) for f in (create, describe, produce, read, seek_offset, seek_time, delete)}
+commands |= {name: blocking(command) for name, command in aiokafka_member.COMMANDS.items()}
 driver_loop.serve(commands | {"version": lambda: aiokafka.__version__})

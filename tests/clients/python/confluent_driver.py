@@ -1,4 +1,6 @@
-"""Drives confluent-kafka-python; the commands are those of driver_loop.py. Reads by assignment only, nothing committed."""
+"""Drives confluent-kafka-python; the commands are those of driver_loop.py, and one more:
+  produce_more TOPIC PARTITIONS COUNT FLAVOR FIRST    as `produce` with codec none, from record FIRST on
+"""
 
 import os
 import time
@@ -6,6 +8,7 @@ import time
 import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+import confluent_member
 import driver_loop
 import records
 
@@ -34,7 +37,7 @@ def describe(topic, partitions):
     assert configs["cleanup.policy"].value == "delete", configs["cleanup.policy"]
 
 
-def produce(topic, partitions, count, flavor, codec, idempotent):
+def produce(topic, partitions, count, flavor, codec, idempotent, first=0):
     failures, offsets = [], {}
 
     def delivered(error, message):
@@ -54,7 +57,7 @@ def produce(topic, partitions, count, flavor, codec, idempotent):
             "message.timeout.ms": WAIT_S * 1000,
         }
     )
-    for i in range(count):
+    for i in range(first, first + count):
         key, value, headers = records.record(flavor, i)
         producer.produce(
             topic,
@@ -68,7 +71,7 @@ def produce(topic, partitions, count, flavor, codec, idempotent):
         producer.poll(0)
     left = producer.flush(WAIT_S)
     assert left == 0 and not failures, f"{left} undelivered, first error {failures[:1]}"
-    want = {(i % partitions, i // partitions) for i in range(count)}
+    want = {(i % partitions, i // partitions) for i in range(first, first + count)}
     assert offsets.keys() == want, f"{len(offsets)} distinct offsets acknowledged, expected {count}"
 
 
@@ -163,5 +166,7 @@ driver_loop.serve(
         "seek_offset": seek_offset,
         "seek_time": seek_time,
         "delete": delete,
+        "produce_more": lambda topic, partitions, count, flavor, first: produce(topic, partitions, count, flavor, "none", 0, first),
     }
+    | confluent_member.COMMANDS
 )

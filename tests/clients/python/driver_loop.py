@@ -10,6 +10,16 @@ One command per line on standard input, fields separated by spaces; one answer p
   seek_offset TOPIC PARTITIONS COUNT FLAVOR
   seek_time   TOPIC PARTITIONS COUNT FLAVOR       offsets by time, then a read from there
   delete      TOPIC                               ok only when the topic is gone from the metadata
+A driver is at most one member of one group at a time. Nothing is committed but by `commit` and `leave`, and where partitions are
+taken away in a rebalance; kafkajs also commits after every batch, and kcat by time. `-` stands for the client's own choice, and for none.
+  join        GROUP TOPIC PARTITIONS FLAVOR ASSIGNOR INSTANCE SESSION_MS
+                                                  subscribes; ok does not wait for an assignment
+  poll        MS                                  ok REBALANCES ASSIGNED RUNS: how often partitions were assigned; those it has
+                                                  now, `0,2`; what was read and checked since the last answer, `0:0-10,2:5-9`
+                                                  being offsets 0..9 of partition 0 and 5..8 of partition 2
+  commit                                          the positions, synchronously
+  leave                                           commits, and closes the consumer
+  committed   GROUP TOPIC PARTITIONS              ok 10,9,-1: the group's committed offsets, -1 for none
 """
 
 import sys
@@ -19,6 +29,29 @@ import traceback
 def fields(words):
     """Numbers where a field is a number; the rest stays text."""
     return [int(w) if w.isdigit() else w for w in words]
+
+
+class Runs:
+    """What a member has read since it was last asked, as runs of offsets."""
+
+    def __init__(self):
+        self.runs = []
+
+    def take(self, partition, offset):
+        for run in reversed(self.runs[-16:]):
+            if run[0] == partition and run[2] == offset:
+                run[2] += 1
+                return
+        self.runs.append([partition, offset, offset + 1])
+
+    def drain(self):
+        said = ",".join(f"{p}:{first}-{end}" for p, first, end in self.runs)
+        self.runs = []
+        return said or "-"
+
+
+def listed(numbers):
+    return ",".join(map(str, numbers)) or "-"
 
 
 def serve(commands):

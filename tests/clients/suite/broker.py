@@ -9,6 +9,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 from harness import broker as harness  # noqa: E402
 
 
+OPTIONS = ("--group.initial.rebalance.delay.ms", "0")  # else every new group waits three seconds
+
+
 class Broker:
     """`bootstrap`, and `log_dir` where its data directory is known (MILLRACE_LOG_DIR for a running one)."""
 
@@ -24,7 +27,7 @@ class Broker:
         if not os.access(harness.binary(), os.X_OK):
             raise RuntimeError(f"no broker at {harness.binary()}: build it, or set MILLRACED or MILLRACE_BOOTSTRAP")
         self.log_dir = tempfile.mkdtemp(prefix="data-", dir=work)
-        self.own = harness.Broker(log_dir=self.log_dir)
+        self.own = harness.Broker(log_dir=self.log_dir, options=OPTIONS)
         try:
             self.bootstrap = self.own.start().bootstrap
         except RuntimeError:
@@ -42,3 +45,10 @@ class Broker:
         if early is not None:
             return f"the broker ended by itself with status {early}"
         return None if status == 0 else f"the broker stopped with status {status}" if status else "the broker did not stop in 30 s after SIGTERM"
+
+
+def restartable():
+    """A broker of one scenario's own, for `with`: stop(), kill() and start() keep its data and its port."""
+    if not os.access(harness.binary(), os.X_OK):
+        raise RuntimeError(f"no broker at {harness.binary()} that could be restarted: build it, or set MILLRACED")
+    return harness.Broker(options=OPTIONS)

@@ -2,7 +2,9 @@
 
 import os
 import selectors
+import signal
 import subprocess
+import threading
 import time
 
 
@@ -16,13 +18,24 @@ class Driver:
         self.log = open(log_path, "ab")
         self.process = None
         self.rest = b""
+        self.lock = threading.Lock()
 
     def ask(self, line, timeout_s):
         """The text after `ok`; raises Refused with the reason. A driver that hangs or dies is started anew next time."""
+        with self.lock:
+            return self._ask(line, timeout_s)
+
+    def _ask(self, line, timeout_s):
         if self.process is None:
             self.rest = b""
             self.process = subprocess.Popen(
-                self.command, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=0
+                self.command,
+                env=self.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.log,
+                bufsize=0,
+                start_new_session=True,  # so that kill() reaches what the driver has started
             )
         self.log.write(f"> {line}\n".encode())
         self.log.flush()
@@ -54,6 +67,15 @@ class Driver:
         line, self.rest = self.rest.split(b"\n", 1)
         return line.decode(errors="replace")
 
+    def kill(self):
+        """kill -9, of the driver and of all that it has started: a member goes without leaving its group."""
+        process, self.process = self.process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+
     def stop(self):
         process, self.process = self.process, None
         if process is None:
@@ -62,6 +84,6 @@ class Driver:
             process.stdin.close()
             process.wait(3)
         except (OSError, subprocess.TimeoutExpired):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()

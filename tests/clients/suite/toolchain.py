@@ -102,7 +102,7 @@ def python(driver):
 def go(program):
     at_least("go", ["version"], (1, 26))
     at = os.path.join(HERE, "go")
-    packages = ("driverloop", "franz", "records", "sarama")
+    packages = ("driverloop", "franz", "members", "records", "sarama")
     code = [c for p in packages for c in sources(f"go/{p}", ".go")]
 
     def build(made):

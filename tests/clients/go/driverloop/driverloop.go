@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"millrace/clients/members"
 )
 
 // Args are the fields of one command; those a command lacks stay zero.
@@ -29,7 +31,7 @@ func Version(module string) string {
 	return "unknown"
 }
 
-func Serve(version string, commands map[string]func(Args) error) {
+func Serve(version string, seat *members.Seat, commands map[string]func(Args) error) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
@@ -40,19 +42,20 @@ func Serve(version string, commands map[string]func(Args) error) {
 			fmt.Println("ok", version)
 			continue
 		}
-		words = append(words, make([]string, 7)...)
+		words = append(words, make([]string, 8)...)
 		a := Args{Topic: words[1], Flavor: words[4], Codec: words[5], Idempotent: words[6] == "1"}
 		a.Partitions, _ = strconv.ParseInt(words[2], 10, 64)
 		a.Count, _ = strconv.ParseInt(words[3], 10, 64)
-		run, known := commands[words[0]]
-		err := fmt.Errorf("unknown command %s", words[0])
-		if known {
+		said, mine, err := seat.Answer(words)
+		if run, known := commands[words[0]]; known {
 			err = run(a)
+		} else if !mine {
+			err = fmt.Errorf("unknown command %s", words[0])
 		}
 		if err != nil {
 			fmt.Println("fail", strings.ReplaceAll(err.Error(), "\n", " "))
 		} else {
-			fmt.Println("ok")
+			fmt.Println("ok", said)
 		}
 	}
 }

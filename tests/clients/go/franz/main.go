@@ -1,4 +1,4 @@
-// Drives franz-go; the commands are those of ../../python/driver_loop.py. Reads by assignment (ConsumePartitions), no group.
+// Drives franz-go; the commands are those of ../../python/driver_loop.py.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"millrace/clients/driverloop"
+	"millrace/clients/members"
 	"millrace/clients/records"
 )
 
@@ -260,7 +261,7 @@ func remove(a driverloop.Args) error {
 }
 
 func main() {
-	driverloop.Serve(driverloop.Version("github.com/twmb/franz-go"), map[string]func(driverloop.Args) error{
+	driverloop.Serve(driverloop.Version("github.com/twmb/franz-go"), &members.Seat{Join: join, Committed: committed}, map[string]func(driverloop.Args) error{
 		"create": create, "describe": describe, "produce": produce, "read": read,
 		"seek_offset": seekOffset, "seek_time": seekTime, "delete": remove,
 	})

@@ -1,4 +1,4 @@
-// Drives sarama; the commands are those of ../../python/driver_loop.py. Reads by ConsumePartition, no group.
+// Drives sarama; the commands are those of ../../python/driver_loop.py.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"millrace/clients/driverloop"
+	"millrace/clients/members"
 	"millrace/clients/records"
 )
 
@@ -266,7 +267,7 @@ func remove(a driverloop.Args) error {
 }
 
 func main() {
-	driverloop.Serve(driverloop.Version("github.com/IBM/sarama"), map[string]func(driverloop.Args) error{
+	driverloop.Serve(driverloop.Version("github.com/IBM/sarama"), &members.Seat{Join: join, Committed: committed}, map[string]func(driverloop.Args) error{
 		"create": create, "describe": describe, "produce": produce, "read": read,
 		"seek_offset": seekOffset, "seek_time": seekTime, "delete": remove,
 	})

@@ -1,0 +1,150 @@
+"""The scenarios of consumer groups: members of one group, each a driver process, polled together by a Party."""
+
+import concurrent.futures
+import time
+from collections import Counter
+
+from . import broker
+
+WAIT_S = 30
+MEMBER_S = 40
+POLL_MS = 100
+
+
+class Member:
+    def __init__(self, driver):
+        self.driver = driver
+        self.rebalances, self.assigned = 0, ()
+
+    def ask(self, line):
+        return self.driver.ask(line, MEMBER_S)
+
+    def poll(self, ms=POLL_MS):
+        """[(partition, offset)] of what it has read since the last poll."""
+        rebalances, assigned, runs = self.ask(f"poll {ms}").split()
+        self.rebalances = int(rebalances)
+        self.assigned = () if assigned == "-" else tuple(sorted(map(int, assigned.split(","))))
+        came = []
+        for run in () if runs == "-" else runs.split(","):
+            p, span = run.split(":")
+            first, end = map(int, span.split("-"))
+            came += [(int(p), offset) for offset in range(first, end)]
+        return came
+
+
+class Party:
+    """The members of one group that all read one topic, by the place that each has; `with` ends those that are left."""
+
+    def __init__(self, c, client, topic, partitions, flavor, what, assignor="-", session_ms=10_000, bootstrap=None, place=""):
+        self.c, self.client, self.topic, self.partitions, self.flavor = c, client, topic, partitions, flavor
+        self.assignor, self.session_ms, self.bootstrap, self.place = assignor, session_ms, bootstrap, place
+        self.group = c.fresh(f"{client}-{what}")
+        self.members, self.read = {}, Counter()
+        self.pool = concurrent.futures.ThreadPoolExecutor(3)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for member in self.members.values():
+            member.driver.kill()
+        self.pool.shutdown()
+
+    def join(self, place, instance="-"):
+        member = Member(self.c.driver(self.client, f"{self.place}@{place}", self.bootstrap))
+        how = f"{self.partitions} {self.flavor} {self.assignor} {instance} {self.session_ms}"
+        member.ask(f"join {self.group} {self.topic} {how}")
+        self.members[place] = member
+
+    def poll(self):
+        for came in self.pool.map(Member.poll, self.members.values()):
+            self.read.update(came)
+
+    def until(self, holds, what, seconds=WAIT_S):
+        deadline = time.monotonic() + seconds
+        self.poll()
+        while not holds():
+            assert time.monotonic() < deadline, f"not in {seconds} s: {what}; {self.state()}"
+            self.poll()
+
+    def state(self):
+        rows = (f"member {n}: {m.assigned} after {m.rebalances} assignments" for n, m in sorted(self.members.items()))
+        return f"{'; '.join(rows)}; {len(self.read)} records read"
+
+    def shared(self):
+        """Every partition has one owner, and nobody has two more than another."""
+        owned = [m.assigned for m in self.members.values()]
+        sizes = [len(o) for o in owned]
+        return sorted(p for o in owned for p in o) == list(range(self.partitions)) and max(sizes) - min(sizes) <= 1
+
+    def settle(self, seconds=WAIT_S):
+        self.until(self.shared, f"{self.partitions} partitions shared by {len(self.members)} members", seconds)
+
+    def read_to(self, count, seconds=WAIT_S):
+        """Polls until the first `count` records of the topic have been read, each once."""
+        self.until(lambda: len(self.read) >= count, f"{count} records read", seconds)
+        want = {(i % self.partitions, i // self.partitions) for i in range(count)}
+        assert self.read.keys() == want, f"other records were read than were written: {sorted(self.read.keys() ^ want)[:5]}"
+        again = [at for at, times in self.read.items() if times > 1]
+        assert not again, f"{len(again)} records were read more than once, such as {sorted(again)[:3]}"
+
+    def commit(self):
+        list(self.pool.map(lambda m: m.ask("commit"), self.members.values()))
+
+    def kill(self, place):
+        self.members.pop(place).driver.kill()
+
+    def leave(self, place):
+        self.members.pop(place).ask("leave")
+
+    def leave_all(self):
+        leaving, self.members = list(self.members.values()), {}
+        list(self.pool.map(lambda m: m.ask("leave"), leaving))
+
+    def check_committed(self, count):
+        """By Kafka's meaning a committed offset is that of the next record to read."""
+        teller = self.c.clients[self.client].get("creator", self.client)
+        said = self.c.driver(teller, self.place, self.bootstrap).ask(f"committed {self.group} {self.topic} {self.partitions}", MEMBER_S)
+        want = [(count - p + self.partitions - 1) // self.partitions for p in range(self.partitions)]
+        assert said == ",".join(map(str, want)), f"committed offsets are {said}, expected {want}"
+
+
+def writer(c, name, partitions, flavor, bootstrap=None, place=""):
+    """A new topic, and a function that appends records to it; confluent-kafka-python writes for all clients."""
+    driver = c.driver("confluent-kafka-python", place, bootstrap)
+    driver.ask(f"create {name} {partitions}", MEMBER_S)
+    written = [0]
+
+    def write(count):
+        # The text flavor's time must be later than record 0's.
+        driver.ask(f"produce_more {name} {partitions} {count} {flavor} {written[0]}", MEMBER_S)
+        written[0] += count
+        return written[0]
+
+    return write
+
+
+def flavor_of(c, client):
+    return c.clients[client].get("flavor", "full")
+
+
+def group_read(c, client):
+    """One member reads everything, commits and leaves; the next of the same group gets nothing more."""
+    topic = c.topic(client, "plain")
+    with Party(c, client, topic.name, c.partitions, topic.flavor, "read") as party:
+        party.join(0)
+        party.read_to(c.records)
+        party.commit()
+        party.check_committed(c.records)
+        party.leave_all()
+        party.check_committed(c.records)
+        party.join(1)
+        party.settle()
+        for _ in range(5):
+            party.poll()
+        party.read_to(c.records)
+        party.leave_all()
+        party.check_committed(c.records)
+
+
+SCENARIOS = {"group_read": group_read}
