@@ -50,6 +50,10 @@ struct broker_options {
     std::int32_t group_max_session_timeout_ms = 1'800'000;
     std::int32_t group_initial_rebalance_delay_ms = 3000;
     std::int32_t group_max_size = 2'147'483'647;
+    std::int32_t group_consumer_session_timeout_ms = 45'000;
+    std::int32_t group_consumer_heartbeat_interval_ms = 5000;
+    std::int32_t group_consumer_max_size = 2'147'483'647;
+    std::vector<std::string> group_consumer_assignors{"uniform", "range"};
     std::int32_t offsets_topic_num_partitions = 50;
     std::int32_t offset_metadata_max_bytes = 4096;
     std::int64_t offsets_retention_minutes = 10'080;

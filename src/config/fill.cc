@@ -51,6 +51,10 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.group_max_session_timeout_ms = small("group.max.session.timeout.ms");
     o.group_initial_rebalance_delay_ms = small("group.initial.rebalance.delay.ms");
     o.group_max_size = small("group.max.size");
+    o.group_consumer_session_timeout_ms = small("group.consumer.session.timeout.ms");
+    o.group_consumer_heartbeat_interval_ms = small("group.consumer.heartbeat.interval.ms");
+    o.group_consumer_max_size = small("group.consumer.max.size");
+    o.group_consumer_assignors = split_list(text("group.consumer.assignors"));
     o.offsets_topic_num_partitions = small("offsets.topic.num.partitions");
     o.offset_metadata_max_bytes = small("offset.metadata.max.bytes");
     o.offsets_retention_minutes = number("offsets.retention.minutes");
@@ -65,6 +69,11 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
             o.topic_defaults.emplace(row.name, v.value);
     }
 
+    if (o.group_consumer_assignors.empty()) return std::unexpected{"group.consumer.assignors is empty: consumer groups need one"};
+    if (o.group_consumer_heartbeat_interval_ms >= o.group_consumer_session_timeout_ms)
+        return std::unexpected{"group.consumer.heartbeat.interval.ms (" + text("group.consumer.heartbeat.interval.ms") +
+                               ") is not under group.consumer.session.timeout.ms (" + text("group.consumer.session.timeout.ms") +
+                               "): members would always be late"};
     if (o.message_max_bytes > o.socket_request_max_bytes)
         return std::unexpected{"message.max.bytes (" + text("message.max.bytes") +
                                ") is over socket.request.max.bytes (" + text("socket.request.max.bytes") +

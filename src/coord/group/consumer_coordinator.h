@@ -9,7 +9,10 @@
 #include "coord/group/consumer_group.h"
 #include "coord/group/consumer_records.h"
 #include "coord/group/settings.h"
+#include "coord/group/topic_regex.h"
 #include "runtime/random.h"
+
+#include <deque>
 
 namespace millrace::coord {
 
@@ -36,7 +39,10 @@ class consumer_coordinator {
     // REQUIRES: it has no members.
     void erase(const std::string& id);
 
-    runtime::mono_time next_due() const { return due_.empty() ? runtime::never : due_.begin()->first.first; }
+    runtime::mono_time next_due() const {
+        if (!searches_.empty()) return runtime::mono_time{}; // at once
+        return due_.empty() ? runtime::never : due_.begin()->first.first;
+    }
     // Looks at `members_max` members at most.
     void on_time(moment now, std::size_t members_max);
 
@@ -58,6 +64,19 @@ class consumer_coordinator {
     void watch(consumer_group& g, consumer_member& m);
     void unwatch(consumer_member& m);
     void revoke_in_time(consumer_member& m, moment now);
+    // consumer_regex.cc
+    void look_for_topics(consumer_group& g, moment now);
+    void search(moment now);
+    void forget_regex(consumer_group& g, const std::optional<std::string>& regex);
+    struct topic_search {
+        std::string group, regex;
+        topic_regex regex_compiled;
+        cluster::image_ptr topics;
+        std::uint64_t topics_number = 0;
+        std::size_t next = 0; // of the topics
+        std::set<std::string> found;
+    };
+    void found(const topic_search& s, moment now);
     // consumer_target.cc
     std::uint64_t hash_of_topics(const consumer_group& g) const;
     bool topics_changed(consumer_group& g);
@@ -75,6 +94,7 @@ class consumer_coordinator {
     // heartbeat, which moves a deadline, touches nothing here.
     std::map<consumer_due, std::pair<consumer_group*, consumer_member*>> due_;
     std::uint64_t last_due_number_ = 0;
+    std::deque<topic_search> searches_; // at most one for each expression of each group
     cluster::image_ptr topics_;      // as last seen
     std::uint64_t topics_number_ = 0; // of changes seen, so that a group knows whether it has seen this one
 };

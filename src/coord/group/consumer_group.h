@@ -52,8 +52,9 @@ struct consumer_member {
 
 struct resolved_regex {
     std::set<std::string> topics;
-    std::int64_t version = 0;
+    std::int64_t version = 0; // Kafka's offset of the metadata; here nothing
     timestamp_ms at{0};
+    std::uint64_t image_seen = 0; // as in the group
 };
 
 struct consumer_group {
@@ -68,6 +69,7 @@ struct consumer_group {
     std::map<std::string, std::size_t> subscribed;     // topic name to members that named it
     std::map<std::string, std::size_t> regexes;        // to members that gave it
     std::map<std::string, resolved_regex> resolved;
+    runtime::mono_time regexes_looked_at{};
     std::map<topic_id, std::map<std::int32_t, const consumer_member*>> owners;
     std::uint64_t image_seen = 0; // number of the image that metadata_hash was made with; 0: none
 

@@ -57,6 +57,12 @@ consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_r
     if (r.assignor && std::find(allowed.begin(), allowed.end(), *r.assignor) == allowed.end())
         return refused(errc::unsupported_assignor,
                        "ServerAssignor " + *r.assignor + " is not supported. Supported assignors: " + joined(allowed) + ".");
+    // One that the group uses already was found good when it came.
+    const auto* g = find(r.group);
+    if (r.regex && !r.regex->empty() && !(g && g->regexes.contains(*r.regex)))
+        if (auto compiled = topic_regex::compile(*r.regex); !compiled)
+            return refused(errc::invalid_regex, "SubscribedTopicRegex `" + *r.regex + "` is not a valid regular expression: " +
+                                                    compiled.error() + ".");
     return {};
 }
 
@@ -65,7 +71,8 @@ consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbe
     see(topics);
     auto group = groups_.find(r.group);
     if (group == groups_.end()) {
-        if (r.epoch != joining_epoch) return refused(errc::group_id_not_found, "Consumer group " + r.group + " not found.");
+        if (r.epoch != joining_epoch)
+            return refused(errc::group_id_not_found, (r.epoch > joining_epoch ? "Consumer group " : "Group ") + r.group + " not found.");
         group = groups_.try_emplace(r.group).first;
         group->second.id = r.group;
     }
@@ -116,6 +123,7 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
         m->id = id;
     }
     const bool subscribes_anew = update(g, *m, r, is_new);
+    look_for_topics(g, now);
     bool bump = subscribes_anew || g.epoch == 0;
     if (bump || g.image_seen != topics_number_) bump |= topics_changed(g);
     if (bump) bump_epoch(g);
@@ -167,11 +175,13 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
     next.client_id = r.client_id;
     next.client_host = r.client_host;
     if (!is_new && next.same_metadata(m)) return false;
+    const auto old_regex = m.regex;
     const bool anew = next.topics != m.topics || next.regex.value_or("") != m.regex.value_or("");
     g.forget(m);
     m = std::move(next);
     g.remember(m);
     records_.push_back(consumer_member_record(g, m));
+    if (old_regex != m.regex) forget_regex(g, old_regex);
     return anew;
 }
 

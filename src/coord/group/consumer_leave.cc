@@ -51,7 +51,7 @@ void consumer_coordinator::remove(consumer_group& g, const std::string& member_i
     records_.push_back(consumer_member_tombstone(g.id, member_id));
     g.targets.erase(member_id);
     g.members.erase(at);
-    if (regex && !g.regexes.contains(*regex) && g.resolved.erase(*regex)) records_.push_back(regex_tombstone(g.id, *regex));
+    forget_regex(g, regex);
     topics_changed(g);
     bump_epoch(g);
 }
@@ -84,7 +84,8 @@ void consumer_coordinator::revoke_in_time(consumer_member& m, moment now) {
 }
 
 void consumer_coordinator::on_time(moment now, std::size_t members_max) {
-    for (std::size_t i = 0; i < members_max && next_due() <= now.mono; ++i) {
+    search(now);
+    for (std::size_t i = 0; i < members_max && !due_.empty() && due_.begin()->first.first <= now.mono; ++i) {
         auto [g, m] = due_.begin()->second;
         if (m->deadline() > now.mono) {
             unwatch(*m);

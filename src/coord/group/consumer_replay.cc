@@ -150,7 +150,7 @@ void replay(stored& s, const kafka::consumer_group_regular_expression_key& key, 
     if (!bytes) {
         if (auto* g = s.find(key.group_id)) g->resolved.erase(regex);
     } else if (s.read(*bytes, value)) {
-        s.group(key.group_id).resolved[regex] = {{value.topics.begin(), value.topics.end()}, value.version, value.timestamp};
+        s.group(key.group_id).resolved[regex] = {{value.topics.begin(), value.topics.end()}, value.version, value.timestamp, 0};
     }
 }
 

@@ -58,7 +58,8 @@ bool consumer_coordinator::topics_changed(consumer_group& g) {
 }
 
 void consumer_coordinator::bump_epoch(consumer_group& g) {
-    ++g.epoch;
+    // A group's first assignment has epoch 2, as in Kafka, where 1 is for members before it.
+    g.epoch = g.epoch == 0 && !g.subscribed_topics().empty() ? 2 : g.epoch + 1;
     records_.push_back(consumer_group_record(g));
 }
 
