@@ -76,6 +76,22 @@ runtime::task<result<connection*>> cluster_link::leader_of(std::string name, par
                      name + " has no partition " + std::to_string(partition.value));
 }
 
+runtime::task<result<connection*>> cluster_link::broker(broker_id id) {
+    if (!brokers_.contains(id)) {
+        auto asked = co_await refresh({}, false);
+        if (!asked) co_return std::unexpected{std::move(asked.error())};
+    }
+    co_return co_await to_broker(id);
+}
+
+runtime::task<result<std::vector<broker_id>>> cluster_link::brokers() {
+    auto asked = co_await refresh({}, false);
+    if (!asked) co_return std::unexpected{std::move(asked.error())};
+    std::vector<broker_id> all;
+    for (const auto& [id, at] : brokers_) all.push_back(id);
+    co_return std::move(all);
+}
+
 runtime::task<result<std::shared_ptr<const topic_info>>> cluster_link::topic(std::string name, bool create) {
     auto found = topics_.find(name);
     if (found != topics_.end()) co_return found->second;

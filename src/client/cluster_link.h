@@ -35,6 +35,9 @@ class cluster_link {
     runtime::task<result<connection*>> any();
     runtime::task<result<connection*>> controller();
     runtime::task<result<connection*>> leader_of(std::string topic, partition_index partition);
+    runtime::task<result<connection*>> broker(broker_id id);
+    // Every broker that the cluster names, asked anew; in order of id.
+    runtime::task<result<std::vector<broker_id>>> brokers();
 
     // From the cache, or asked. `create`: a missing topic may be created by the broker, if it is set to do so.
     runtime::task<result<std::shared_ptr<const topic_info>>> topic(std::string name, bool create = false);

@@ -16,6 +16,7 @@ namespace millrace::tool {
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
 
+int group_command(std::span<const char* const> words);
 int topic_command(std::span<const char* const> words);
 int produce_command(std::span<const char* const> words);
 int consume_command(std::span<const char* const> words);

@@ -5,6 +5,7 @@ namespace millrace::tool {
 const char* const help_overview = R"(millrace: administer a Millrace or Kafka broker, write to it and read from it
 
   millrace topic create|list|describe|alter|delete   topics, their partitions and their configs
+  millrace group list|describe|reset-offsets|delete  consumer groups, their members, offsets and lag
   millrace produce TOPIC                             lines from standard input, or generated records
   millrace consume TOPIC                             records to standard output
   millrace COMMAND --help                            what the command takes
@@ -32,6 +33,30 @@ const char* const help_topic = R"(millrace topic: topics, their partitions and t
   --if-exists                delete: a missing topic is no failure
   --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
   --format text|json         list gives an array, describe an object (text)
+)";
+
+const char* const help_group = R"(millrace group: consumer groups, their members, offsets and lag
+
+  millrace group list
+  millrace group describe GROUP...
+  millrace group reset-offsets GROUP --topic TOPIC[:PARTITION,...]... TARGET [--execute]
+  millrace group delete GROUP...
+
+describe shows the committed offset of each partition, the end of its log, the lag in records, and the lag in seconds:
+how long the first record that was not read has been there. What is not known is "-" (json: null).
+
+reset-offsets shows what it would do, and does it with --execute. It and delete refuse a group that has members. TARGET:
+  --to-earliest              the first record that is there
+  --to-latest                behind the last record
+  --to-offset N              this offset
+  --shift-by N               N records on, or back with a negative N
+  --to-time TIME             the first record at or after TIME, as in 2026-05-17T10:30:00Z or ...T10:30:00.500+02:00
+  --by-duration LENGTH       the first record of the last LENGTH, as in 90s, 15m, 2h, 7d or PT1H30M
+An offset outside of the log becomes the nearest one inside.
+
+  --topic TOPIC[:PARTITION,...]        which partitions (all of the topic); may be given several times
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         list and describe give an array, reset-offsets an object (text)
 )";
 
 const char* const help_produce = R"(millrace produce TOPIC: write records

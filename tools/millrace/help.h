@@ -6,6 +6,7 @@
 namespace millrace::tool {
 
 extern const char* const help_overview;
+extern const char* const help_group;
 extern const char* const help_topic;
 extern const char* const help_produce;
 extern const char* const help_consume;

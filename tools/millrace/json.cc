@@ -1,5 +1,7 @@
 #include "json.h"
 
+#include "time_text.h"
+
 #include <cstdint>
 
 namespace millrace::tool {
@@ -74,6 +76,45 @@ std::string base64(std::string_view bytes) {
         out += i + 2 < bytes.size() ? digits[word & 63] : '=';
     }
     return out;
+}
+
+json_object& json_object::text(std::string_view name, std::string_view value) {
+    comma();
+    append_json_bytes(out_, name, value);
+    return *this;
+}
+
+json_object& json_object::text_or_null(std::string_view name, const std::optional<std::string>& value) {
+    if (value) return text(name, *value);
+    member(name) += "null";
+    return *this;
+}
+
+json_object& json_object::number(std::string_view name, std::int64_t value) {
+    member(name) += std::to_string(value);
+    return *this;
+}
+
+json_object& json_object::number_or_null(std::string_view name, std::optional<std::int64_t> value) {
+    member(name) += value ? std::to_string(*value) : "null";
+    return *this;
+}
+
+json_object& json_object::flag(std::string_view name, bool value) {
+    member(name) += value ? "true" : "false";
+    return *this;
+}
+
+json_object& json_object::seconds_or_null(std::string_view name, std::optional<std::int64_t> milliseconds) {
+    member(name) += milliseconds ? seconds_text(*milliseconds) : "null";
+    return *this;
+}
+
+std::string& json_object::member(std::string_view name) {
+    comma();
+    append_json_string(out_, name);
+    out_ += ':';
+    return out_;
 }
 
 } // namespace millrace::tool
