@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""What members cost that do nothing but say that they are alive: 1,000 groups of 10 members (KIP-848), broker CPU and p99 of
+heartbeats, Millrace and the reference broker in turn, in one run.
+
+  heartbeats.py [--groups N] [--members N] [--seconds N] [--rounds N] [--check]
+
+  --check             fails if Millrace takes more than a fifth of the reference's CPU time
+  MILLRACE_REFERENCE  the reference broker's script (tests/harness/broker.py); without it Millrace stands alone
+
+Every member is heard of once in 5 s. One connection carries one member of each group. CPU share: CPU seconds of the broker per
+second; latency as one client sees it who sends one heartbeat at a time on each connection.
+"""
+import argparse
+import os
+import statistics
+import struct
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import process, wire  # noqa: E402
+from harness.broker import Broker, Reference, has_reference  # noqa: E402
+
+CONSUMER_GROUP_HEARTBEAT, FIND_COORDINATOR = 68, 10
+INTERVAL_SECONDS, CPU_RATIO_MAX, SETTLE_ROUNDS = 5, 0.2, 4
+TOPIC, COORDINATOR_BUSY = "beats", (14, 15, 16)
+
+
+class Member:
+    def __init__(self, group, number):
+        self.group, self.id, self.epoch, self.owned, self.told = group, f"member-{number:04d}-of-{group}", 0, b"\x01", True
+
+    def request(self):
+        joining = self.epoch == 0
+        body = wire.compact_string(self.group) + wire.compact_string(self.id) + struct.pack(">i", self.epoch)
+        body += wire.compact_string(None) * 2 + struct.pack(">i", 300000 if joining else -1)
+        body += wire.compact_array([wire.compact_string(TOPIC)]) if joining else b"\0"
+        body += b"\0" + b"\0"  # regex, assignor
+        body += self.owned if joining or self.told else b"\0"
+        return body + b"\0"
+
+    def answered(self, answer):
+        answer.i32()
+        error = answer.i16()
+        answer.compact_string()
+        if error:
+            if error not in COORDINATOR_BUSY:
+                self.epoch, self.owned = 0, b"\x01"
+            return error
+        self.id = answer.compact_string() or self.id
+        self.epoch, self.told = answer.i32(), False
+        answer.i32()
+        if answer.i8() >= 0:
+            def topic():
+                topic_id, partitions = answer.take(16), answer.compact_array(answer.i32)
+                answer.tags()
+                return topic_id + wire.compact_array([struct.pack(">i", p) for p in partitions]) + b"\0"
+            self.owned, self.told = wire.compact_array(answer.compact_array(topic)), True
+        return 0
+
+
+class Crowd:
+    """One connection with one member of each group."""
+
+    def __init__(self, address, groups, number):
+        self.connection = wire.Connection(address, 60)
+        self.members = [Member(f"group-{g:05d}", number) for g in range(groups)]
+
+    def beat(self, member):
+        began = time.perf_counter()
+        answer = self.connection.call(CONSUMER_GROUP_HEARTBEAT, 1, member.request(), flexible=True)
+        took = time.perf_counter() - began
+        return took, member.answered(answer)
+
+    def once(self):
+        for member in self.members:
+            while self.beat(member)[1] in COORDINATOR_BUSY:
+                time.sleep(0.05)
+
+    def for_seconds(self, seconds, taken, errors):
+        pace, began, count = INTERVAL_SECONDS / len(self.members), time.perf_counter(), 0
+        while (now := time.perf_counter() - began) < seconds:
+            if now < count * pace:
+                time.sleep(count * pace - now)
+            took, error = self.beat(self.members[count % len(self.members)])
+            taken.append(took)
+            errors += [error] if error else []
+            count += 1
+
+
+def all_at_once(crowds, what):
+    threads = [threading.Thread(target=what, args=(crowd,)) for crowd in crowds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def prepare(broker, groups, members):
+    with broker.connect(60) as client:
+        client.make_topic(TOPIC, members)
+        while client.call(FIND_COORDINATOR, 1, wire.string("group-00000") + b"\0").data[4:6] != b"\0\0":
+            time.sleep(0.2)
+    crowds = [Crowd(broker.address, groups, number) for number in range(members)]
+    for _ in range(SETTLE_ROUNDS):
+        all_at_once(crowds, Crowd.once)
+    return crowds
+
+
+def measure(broker, crowds, seconds):
+    taken, errors, before = [], [], process.cpu_seconds(broker.pid)
+    all_at_once(crowds, lambda crowd: crowd.for_seconds(seconds, taken, errors))
+    share = (process.cpu_seconds(broker.pid) - before) / seconds
+    taken.sort()
+    return {"cpu": share, "p50": taken[len(taken) // 2] * 1e6, "p99": taken[len(taken) * 99 // 100] * 1e6, "beats": len(taken), "errors": len(errors)}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--groups", type=int, default=1000)
+    options.add_argument("--members", type=int, default=10)
+    options.add_argument("--seconds", type=int, default=10)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--check", action="store_true")
+    asked = options.parse_args()
+    brokers = [Broker()] + ([Reference()] if has_reference() else [])
+    if len(brokers) == 1:
+        print("skip the reference broker: MILLRACE_REFERENCE is not set")
+    found = {broker.name: [] for broker in brokers}
+    try:
+        crowds = {}
+        for broker in brokers:
+            broker.start()
+            crowds[broker.name] = prepare(broker, asked.groups, asked.members)
+        for _ in range(asked.rounds):
+            for broker in brokers:
+                all_at_once(crowds[broker.name], Crowd.once)  # nobody may time out while the other one is measured
+                found[broker.name].append(measure(broker, crowds[broker.name], asked.seconds))
+    finally:
+        for broker in brokers:
+            broker.close()
+    print(f"{'broker':10} {'CPU share':>10} {'p50 µs':>8} {'p99 µs':>8} {'heartbeats':>11} {'errors':>7}   medians of {asked.rounds} rounds of {asked.seconds} s")
+    for name, rounds in found.items():
+        middle = {what: statistics.median(one[what] for one in rounds) for what in rounds[0]}
+        print(f"{name:10} {middle['cpu']:10.4f} {middle['p50']:8.0f} {middle['p99']:8.0f} {middle['beats']:11.0f} {middle['errors']:7.0f}")
+    if len(brokers) == 2:
+        ratios = [a["cpu"] / b["cpu"] for a, b in zip(found["millrace"], found["reference"])]
+        ratio, kept = statistics.median(ratios), statistics.median(ratios) <= CPU_RATIO_MAX
+        print(f"CPU, Millrace / reference: {ratio:.3f} ({min(ratios):.3f}–{max(ratios):.3f})   {'met' if kept else 'MISSED'}: ≤ {CPU_RATIO_MAX}")
+        sys.exit(0 if kept or not asked.check else 1)
+
+
+if __name__ == "__main__":
+    main()
