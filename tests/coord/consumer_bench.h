@@ -1,0 +1,122 @@
+// Members of consumer groups on a bench: each does with its partitions what a client does, as soon as it is told.
+// Owner: the test.
+// Invariant: `owned` is what the member would read from now.
+#pragma once
+
+#include "bench.h"
+
+#include <algorithm>
+
+namespace millrace::coord::test {
+
+struct client_member {
+    std::string id;
+    std::int32_t epoch = 0;
+    partition_set owned;
+    std::optional<std::string> instance;
+    std::vector<std::string> topics;
+    bool tell_owned = true; // with the next heartbeat: something has changed
+};
+
+inline std::size_t count_of(const partition_set& set) {
+    std::size_t n = 0;
+    for (const auto& [topic, partitions] : set) n += partitions.size();
+    return n;
+}
+
+struct consumer_bench : bench {
+    std::shared_ptr<cluster::image> topics = std::make_shared<cluster::image>();
+
+    topic_id put(const std::string& name, int partitions) {
+        auto next = std::make_shared<cluster::image>(*topics);
+        auto t = std::make_shared<cluster::topic>();
+        const auto* known = topics->find(name);
+        t->id = known ? known->id : random.next_uuid();
+        t->name = name;
+        t->partition_count = partitions;
+        next->put(t);
+        topics = next;
+        return t->id;
+    }
+    void drop(const std::string& name) {
+        auto next = std::make_shared<cluster::image>(*topics);
+        next->erase(topics->find(name)->id);
+        topics = next;
+    }
+    consumer_heartbeat_answer say(const consumer_heartbeat_request& r) {
+        auto said = at->consumer_heartbeat(r, topics, now);
+        take();
+        return said;
+    }
+    static consumer_heartbeat_request joining(const std::string& group, const client_member& m) {
+        consumer_heartbeat_request r;
+        r.group = group;
+        r.member_id = m.id;
+        r.instance_id = m.instance;
+        r.client_id = "client";
+        r.client_host = "/127.0.0.1";
+        r.rebalance_timeout_ms = 60'000;
+        r.topics = m.topics;
+        r.owned.emplace();
+        r.id_required = true;
+        return r;
+    }
+    static consumer_heartbeat_request beating(const std::string& group, const client_member& m) {
+        consumer_heartbeat_request r;
+        r.group = group;
+        r.member_id = m.id;
+        r.instance_id = m.instance;
+        r.client_id = "client";
+        r.client_host = "/127.0.0.1";
+        r.epoch = m.epoch;
+        if (m.tell_owned) r.owned = m.owned;
+        r.id_required = true;
+        return r;
+    }
+    consumer_heartbeat_answer hear(client_member& m, const consumer_heartbeat_answer& said) {
+        if (said.error) return said;
+        m.epoch = said.epoch;
+        m.tell_owned = said.assignment && m.owned != *said.assignment;
+        if (said.assignment) m.owned = *said.assignment;
+        return said;
+    }
+    consumer_heartbeat_answer join_consumer(const std::string& group, client_member& m) {
+        m.epoch = 0;
+        m.owned.clear();
+        return hear(m, say(joining(group, m)));
+    }
+    consumer_heartbeat_answer beat_consumer(const std::string& group, client_member& m) { return hear(m, say(beating(group, m))); }
+    std::optional<errc> leave_consumer(const std::string& group, client_member& m, std::int32_t epoch = leaving_epoch) {
+        consumer_heartbeat_request r;
+        r.group = group;
+        r.member_id = m.id;
+        r.instance_id = m.instance;
+        r.epoch = epoch;
+        r.id_required = true;
+        m.owned.clear();
+        return say(r).error;
+    }
+    client_member entered(const std::string& group, const std::string& id, std::vector<std::string> names,
+                          std::optional<std::string> instance = {}) {
+        client_member m;
+        m.id = id;
+        m.topics = std::move(names);
+        m.instance = instance;
+        auto said = join_consumer(group, m);
+        CHECK_FALSE(said.error.has_value());
+        return m;
+    }
+    // Heartbeats of all until nobody is told anything new.
+    void settle_consumers(const std::string& group, std::vector<client_member*> members) {
+        for (int round = 0; round < 20; ++round)
+            for (auto* m : members) CHECK_FALSE(beat_consumer(group, *m).error.has_value());
+        CHECK(shown(group).state == "Stable");
+    }
+    described_consumer_group shown(const std::string& group) {
+        auto said = at->describe_consumer(group, topics);
+        REQUIRE(said.has_value());
+        return *said;
+    }
+};
+
+} // namespace millrace::coord::test

@@ -1,0 +1,301 @@
+#include "consumer_bench.h"
+
+using namespace millrace;
+using namespace millrace::coord;
+using namespace millrace::coord::test;
+
+TEST_CASE("consumer groups: the first member gets every partition, a second one its half once the first has given it up") {
+    consumer_bench b;
+    auto topic = b.put("t", 4);
+    auto first = b.entered("g", "a", {"t"});
+    CHECK(first.epoch == 2);
+    CHECK(first.owned == partition_set{{topic, {0, 1, 2, 3}}});
+
+    auto second = b.entered("g", "b", {"t"});
+    CHECK(second.epoch == 3);
+    CHECK(second.owned.empty());
+    auto told = b.say(b.beating("g", first)); // still reads all
+    REQUIRE(told.assignment.has_value());
+    CHECK(count_of(*told.assignment) == 2);
+    CHECK(told.epoch == 2);
+    CHECK_FALSE(b.beat_consumer("g", second).assignment.has_value());
+
+    first.owned = *told.assignment;
+    first.tell_owned = true;
+    CHECK(b.beat_consumer("g", first).epoch == 3);
+    CHECK(b.beat_consumer("g", second).assignment.has_value());
+    CHECK(count_of(second.owned) == 2);
+    CHECK(b.shown("g").state == "Stable");
+}
+
+TEST_CASE("consumer groups: a member that says nothing new is told nothing, and nothing is stored") {
+    consumer_bench b;
+    b.put("t", 2);
+    auto m = b.entered("g", "a", {"t"});
+    b.beat_consumer("g", m);
+    auto stored = b.records.size();
+    auto said = b.beat_consumer("g", m);
+    CHECK_FALSE(said.assignment.has_value());
+    CHECK(said.interval == b.settings.consumer_heartbeat_interval);
+    CHECK(b.records.size() == stored);
+}
+
+TEST_CASE("consumer groups: epochs that are not the member's are fenced, except the last one when its answer may be lost") {
+    consumer_bench b;
+    auto topic = b.put("t", 4);
+    auto m = b.entered("g", "a", {"t"});
+    auto other = b.entered("g", "b", {"t"});
+    b.settle_consumers("g", {&m, &other});
+    REQUIRE(m.epoch == 3);
+
+    auto r = b.beating("g", m);
+    r.epoch = 4;
+    CHECK(b.say(r).error == errc::fenced_member_epoch);
+    r.epoch = 1;
+    CHECK(b.say(r).error == errc::fenced_member_epoch);
+    r = b.beating("g", m);
+    b.put("t", 6);
+    b.beat_consumer("g", m); // moves on to epoch 4
+    REQUIRE(m.epoch == 4);
+    r.owned = partition_set{{topic, {0, 1, 2, 3, 4, 5}}};
+    CHECK(b.say(r).error == errc::fenced_member_epoch);
+    r.member_id = "nobody";
+    CHECK(b.say(r).error == errc::unknown_member);
+    r.group = "none";
+    CHECK(b.say(r).error == errc::group_id_not_found);
+}
+
+TEST_CASE("consumer groups: requests that say too little are refused and change nothing") {
+    consumer_bench b;
+    b.put("t", 1);
+    client_member m;
+    m.id = "a";
+    m.topics = {"t"};
+    const auto good = b.joining("g", m);
+    auto check = [&](auto change, errc why) {
+        auto r = good;
+        change(r);
+        CHECK(b.say(r).error == why);
+    };
+    check([](auto& r) { r.member_id = ""; }, errc::invalid_request);
+    check([](auto& r) { r.group = " "; }, errc::invalid_request);
+    check([](auto& r) { r.rebalance_timeout_ms = -1; }, errc::invalid_request);
+    check([](auto& r) { r.owned.reset(); }, errc::invalid_request);
+    check([](auto& r) { r.topics.reset(); }, errc::invalid_request);
+    check([](auto& r) { r.instance_id = ""; }, errc::invalid_request);
+    check([](auto& r) { r.epoch = -2; }, errc::invalid_request);
+    check([](auto& r) { r.epoch = -3; }, errc::invalid_request);
+    check([](auto& r) { r.assignor = "sticky"; }, errc::unsupported_assignor);
+    check([](auto& r) { r.regex = "("; }, errc::invalid_regex);
+    check([](auto& r) { r.regex = "((a{100}){100}){100}"; }, errc::invalid_regex);
+    check([](auto& r) { r.topics = std::vector<std::string>(100'000, std::string(200, 'x')); }, errc::record_too_large);
+    CHECK(b.at->groups() == 0);
+    CHECK(b.records.empty());
+}
+
+TEST_CASE("consumer groups: who is silent for the session timeout is out, and the others get what it had") {
+    consumer_bench b;
+    b.put("t", 4);
+    auto m = b.entered("g", "a", {"t"});
+    auto silent = b.entered("g", "b", {"t"});
+    b.settle_consumers("g", {&m, &silent});
+    for (int i = 0; i < 10; ++i) {
+        b.pass(seconds{5});
+        b.beat_consumer("g", m);
+    }
+    CHECK(b.beat_consumer("g", silent).error == errc::unknown_member);
+    CHECK(count_of(m.owned) == 4);
+}
+
+TEST_CASE("consumer groups: a member that does not give up partitions within its rebalance timeout is out") {
+    consumer_bench b;
+    b.put("t", 2);
+    auto keeper = b.entered("g", "a", {"t"});
+    auto waiting = b.entered("g", "b", {"t"});
+    auto held = keeper.owned;
+    for (int i = 0; i < 15; ++i) { // 60 s and some
+        keeper.owned = held;
+        keeper.tell_owned = true;
+        auto epoch = keeper.epoch;
+        b.beat_consumer("g", keeper);
+        if (i < 11) CHECK(keeper.epoch == epoch);
+        b.beat_consumer("g", waiting);
+        b.pass(seconds{5});
+    }
+    CHECK(b.beat_consumer("g", keeper).error == errc::unknown_member);
+    b.beat_consumer("g", waiting);
+    CHECK(count_of(waiting.owned) == 2);
+}
+
+TEST_CASE("consumer groups: a static member that leaves for a while finds its partitions again, under another id") {
+    consumer_bench b;
+    b.put("t", 4);
+    auto one = b.entered("g", "a", {"t"}, "i1");
+    auto two = b.entered("g", "b", {"t"}, "i2");
+    b.settle_consumers("g", {&one, &two});
+    auto had = one.owned;
+
+    client_member again{"c", 0, {}, "i1", {"t"}};
+    CHECK(b.join_consumer("g", again).error == errc::unreleased_instance);
+    CHECK(b.leave_consumer("g", one, leaving_static_epoch) == std::nullopt);
+    CHECK(b.join_consumer("g", again).error == std::nullopt);
+    CHECK(again.owned == had);
+    CHECK_FALSE(b.beat_consumer("g", two).assignment.has_value());
+    CHECK(b.beat_consumer("g", one).error == errc::fenced_instance);
+    CHECK(b.shown("g").members.size() == 2);
+    b.restart();
+    CHECK(b.beat_consumer("g", again).error == std::nullopt);
+    CHECK(b.beat_consumer("g", one).error == errc::fenced_instance);
+
+    CHECK(b.leave_consumer("g", again, leaving_static_epoch) == std::nullopt);
+    for (int i = 0; i < 10; ++i) {
+        b.pass(seconds{5});
+        b.beat_consumer("g", two);
+    }
+    CHECK(count_of(two.owned) == 4);
+}
+
+TEST_CASE("consumer groups: topics that appear, grow and go are assigned anew") {
+    consumer_bench b;
+    auto m = b.entered("g", "a", {"later", "t"});
+    CHECK(m.owned.empty());
+    auto later = b.put("later", 2);
+    b.beat_consumer("g", m);
+    CHECK(m.owned == partition_set{{later, {0, 1}}});
+    b.put("later", 3);
+    b.beat_consumer("g", m);
+    CHECK(count_of(m.owned) == 3);
+    b.put("unrelated", 3);
+    auto epoch = b.shown("g").epoch;
+    b.beat_consumer("g", m);
+    CHECK(b.shown("g").epoch == epoch);
+    b.drop("later");
+    b.beat_consumer("g", m);
+    CHECK(m.owned.empty());
+}
+
+TEST_CASE("consumer groups: a regular expression finds topics that exist and topics that come, and counts as a whole name") {
+    consumer_bench b;
+    b.put("orders-eu", 1);
+    b.put("my-orders-eu", 1);
+    client_member m;
+    m.id = "a";
+    auto r = b.joining("g", m);
+    r.topics.reset();
+    r.regex = "orders-.*";
+    b.hear(m, b.say(r));
+    CHECK(count_of(m.owned) == 1);
+    b.put("orders-us", 2);
+    b.pass(seconds{11});
+    b.beat_consumer("g", m);
+    CHECK(count_of(m.owned) == 3);
+    b.restart();
+    CHECK(b.shown("g").members.at(0).regex == "orders-.*");
+    CHECK(b.beat_consumer("g", m).error == std::nullopt);
+
+    r = b.beating("g", m);
+    r.regex = "";
+    r.topics = {"my-orders-eu"};
+    b.hear(m, b.say(r));
+    b.beat_consumer("g", m);
+    b.beat_consumer("g", m);
+    CHECK(count_of(m.owned) == 1);
+}
+
+TEST_CASE("consumer groups: an expensive expression among many topics is looked up in turns of the shard") {
+    consumer_bench b;
+    for (int i = 0; i < 200; ++i) b.put(std::string(200, 'a') + std::to_string(i), 1);
+    client_member m;
+    m.id = "a";
+    auto r = b.joining("g", m);
+    r.topics.reset();
+    r.regex = "(a|aa|aaa|a{1,50}b){1,20}[0-9]+";
+    b.hear(m, b.say(r));
+    CHECK(m.owned.empty());
+    int turns = 0;
+    for (; b.at->next_due() <= b.now.mono && turns < 10'000; ++turns) {
+        b.at->on_time(b.now);
+        b.take();
+    }
+    CHECK(turns > 1);
+    CHECK(b.beat_consumer("g", m).error == std::nullopt);
+}
+
+TEST_CASE("consumer groups: members commit in their epoch, and in an older one what they have owned since") {
+    consumer_bench b;
+    b.put("t", 2);
+    auto m = b.entered("g", "a", {"t"});
+    auto committing = [&](const std::string& member, std::int32_t epoch, int partition) {
+        auto r = b.committing("g", "t", partition, 7);
+        r.member_id = member;
+        r.generation_or_epoch = epoch;
+        return r;
+    };
+    CHECK(b.commit(committing("a", m.epoch, 0)) == std::nullopt);
+    CHECK(b.committed("g", "t", 0) == 7);
+    CHECK(b.commit(committing("a", m.epoch + 1, 0)) == errc::stale_member_epoch);
+    CHECK(b.commit(committing("b", m.epoch, 0)) == errc::unknown_member);
+    CHECK(b.commit(committing("", -1, 0)) == errc::unknown_member);
+    auto old = committing("a", m.epoch, 0);
+    old.knows_member_epochs = false;
+    CHECK(b.commit(old) == errc::unsupported_version);
+
+    auto before = m.epoch;
+    auto other = b.entered("g", "b", {"t"});
+    b.settle_consumers("g", {&m, &other});
+    REQUIRE(m.epoch == before + 1);
+    auto kept = m.owned.begin()->second.front();
+    CHECK(b.commit(committing("a", before, kept)) == std::nullopt);
+    CHECK(b.commit(committing("a", before, 1 - kept)) == errc::stale_member_epoch);
+
+    fetch_offsets_request fetch;
+    fetch.group = "g";
+    fetch.wanted = {{"t", {0}}};
+    fetch.member_id = "a";
+    fetch.member_epoch = before;
+    CHECK(b.at->fetch_offsets(fetch).error() == errc::stale_member_epoch);
+    fetch.member_epoch = m.epoch;
+    CHECK(b.at->fetch_offsets(fetch).has_value());
+    fetch.member_id = "nobody";
+    CHECK(b.at->fetch_offsets(fetch).error() == errc::unknown_member);
+
+    CHECK(b.leave_consumer("g", m) == std::nullopt);
+    CHECK(b.leave_consumer("g", other) == std::nullopt);
+    CHECK(b.commit("g", "t", 0, 3) == std::nullopt); // a tool, now that there are no members
+    CHECK(b.committed("g", "t", 0) == 3);
+}
+
+TEST_CASE("consumer groups: an empty group becomes what its next member speaks, and keeps its offsets") {
+    consumer_bench b;
+    b.put("t", 1);
+    CHECK(b.commit("g", "t", 0, 5) == std::nullopt);
+    auto m = b.entered("g", "a", {"t"});
+    CHECK(b.committed("g", "t", 0) == 5);
+    CHECK(b.join("g", "").error == errc::inconsistent_protocol);
+    CHECK(b.at->describe("g").error() == errc::group_id_not_found);
+    CHECK(b.leave_consumer("g", m) == std::nullopt);
+    auto ids = b.stable("g", 1);
+    CHECK(b.join_consumer("g", m).error == errc::group_id_not_found);
+    CHECK(b.leave("g", ids.at(0)) == std::nullopt);
+    CHECK(b.join_consumer("g", m).error == std::nullopt);
+    CHECK(b.committed("g", "t", 0) == 5);
+    b.restart();
+    CHECK(b.at->groups() == 1);
+    CHECK(b.shown("g").members.size() == 1);
+}
+
+TEST_CASE("consumer groups: they are listed with their type, and deleted once empty, with all that was stored") {
+    consumer_bench b;
+    b.put("t", 1);
+    auto m = b.entered("g", "a", {"t"});
+    CHECK(b.at->list().at(0).type == "Consumer");
+    CHECK(b.at->list().at(0).state == "Stable");
+    CHECK(b.at->delete_group("g").error() == errc::group_not_empty);
+    CHECK(b.leave_consumer("g", m) == std::nullopt);
+    CHECK(b.at->list().at(0).state == "Empty");
+    CHECK(b.at->delete_group("g").has_value());
+    b.take();
+    CHECK(b.at->groups() == 0);
+    b.restart();
+    CHECK(b.at->groups() == 0);
+}
