@@ -25,6 +25,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -55,6 +56,33 @@ def cells_of(manifest, pattern):
     title = lambda c, s: f"{c['name']} {c['version']} {s}"
     fits = lambda text: pattern is None or pattern in text or fnmatch.fnmatch(text, pattern)
     return [(c, s) for c, s in cells if fits(title(c, s))]
+
+
+# Group cells mostly wait, so this many clients have theirs at the same time, after all other cells.
+GROUP_CLIENTS = 4
+
+
+def phases(cells):
+    """(cells to run one after the other, then lists of a client's cells, the lists at the same time)."""
+    grouped = lambda cell: cell[1].startswith("group_")
+    owners = list(dict.fromkeys(client["name"] for client, _ in filter(grouped, cells)))
+    owners.sort(key=lambda name: name not in SLOW)
+    return [c for c in cells if not grouped(c)], [[c for c in cells if grouped(c) and c[0]["name"] == o] for o in owners]
+
+
+SLOW = ("kafka-clients", "kcat", "aiokafka")
+
+
+def table(manifest, results):
+    """Client × scenario: ok, FAIL, `-` where the manifest gives a reason for the lack, `.` where it was not asked for this time."""
+    clients = [c for c in manifest["clients"] if "driver" not in c]
+    scenarios = list(dict.fromkeys(s for c in clients for s in c["scenarios"]))
+    word = {True: "ok", False: "FAIL", None: "."}
+    rows = [["scenario", *(f"{c['name']} {c['version']}" for c in clients)]]
+    for s in scenarios:
+        rows.append([s, *(word[results.get((c["name"], s))] if s in c["scenarios"] else "-" for c in clients)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
 
 
 def install_all(names):
@@ -123,29 +151,42 @@ def main():
     began = time.monotonic()
     installed = install_all(list(toolchain.INSTALL))
     print(f"clients installed in {time.monotonic() - began:.1f}s", flush=True)
-    passed, under_test, broken = 0, None, None
+    passed, under_test, broken, results = 0, None, None, {}
     try:
         under_test = broker.Broker(work)
     except RuntimeError as e:
         broken = str(e)
     c = under_test and scenarios.Context(manifest, under_test, installed, work, f"suite{int(time.time()):x}")
     kafka_tools = c and tools.Tools(c)
-    for client, scenario in cells:
+    lock = threading.Lock()
+
+    def one(cell):
+        nonlocal passed
+        client, scenario = cell
         cell_began = time.monotonic()
         reason = broken or run_cell(c, kafka_tools, client, scenario)
         title = f"{client['name']} {client['version']} {scenario} {time.monotonic() - cell_began:.1f}s"
-        if reason is None:
-            passed += 1
-            print("ok", title, flush=True)
-        else:
-            failed.append(title)
-            print("FAIL", title, reason, flush=True)
+        with lock:
+            results[client["name"], scenario] = reason is None
+            if reason is None:
+                passed += 1
+                print("ok", title, flush=True)
+            else:
+                failed.append(title)
+                print("FAIL", title, reason, flush=True)
+
+    in_turn, at_once = phases(cells)
+    for cell in in_turn:
+        one(cell)
+    with concurrent.futures.ThreadPoolExecutor(GROUP_CLIENTS) as pool:
+        list(pool.map(lambda own: [one(cell) for cell in own], at_once))
     if c:
         c.stop()
         ending = under_test.stop()
         if ending:
             failed.append(ending)
             print("FAIL", ending, flush=True)
+    print(table(manifest, results))
     print(f"{time.monotonic() - began:.0f}s in all")
     if failed or asked.keep:
         print(f"logs are in {work}")

@@ -64,7 +64,7 @@ def produce(topic, partitions, count, flavor, codec, idempotent, first=0):
             value,
             key,
             partition=i % partitions,
-            timestamp=records.time_ms(i),
+            timestamp=records.time_ms(i) if flavor == "full" else int(time.time() * 1000),
             headers=headers,
             on_delivery=delivered,
         )

@@ -9,6 +9,8 @@ from . import broker
 WAIT_S = 30
 MEMBER_S = 40
 POLL_MS = 100
+SHORT_SESSION_MS = 6_000  # the shortest that a broker accepts by default
+STATIC_SESSION_MS = 30_000
 
 
 class Member:
@@ -116,7 +118,6 @@ def writer(c, name, partitions, flavor, bootstrap=None, place=""):
     written = [0]
 
     def write(count):
-        # The text flavor's time must be later than record 0's.
         driver.ask(f"produce_more {name} {partitions} {count} {flavor} {written[0]}", MEMBER_S)
         written[0] += count
         return written[0]
@@ -147,4 +148,108 @@ def group_read(c, client):
         party.check_committed(c.records)
 
 
-SCENARIOS = {"group_read": group_read}
+def group_three(c, client):
+    """Three members share the partitions; one is killed, and the others take over; one is added again."""
+    partitions, topic, flavor = 6, c.fresh(f"{client}-three"), flavor_of(c, client)
+    write = writer(c, topic, partitions, flavor)
+    with Party(c, client, topic, partitions, flavor, "three", session_ms=SHORT_SESSION_MS) as party:
+        for place in range(3):
+            party.join(place)
+        party.settle()
+        party.read_to(write(3000))
+        party.commit()
+        party.kill(2)
+        count = write(600)
+        party.read_to(count)
+        party.settle()
+        party.commit()
+        party.join(2)
+        party.settle()
+        count = write(600)
+        party.read_to(count)
+        party.leave_all()
+        party.check_committed(count)
+
+
+def group_assignor(c, client, assignor):
+    """Members with this assignor come and go while they read, and nothing is lost or read twice."""
+    topic = c.topic(client, "plain")
+    with Party(c, client, topic.name, c.partitions, topic.flavor, assignor, assignor) as party:
+        party.join(0)
+        party.poll()
+        party.join(1)
+        party.settle()
+        party.join(2)
+        party.settle()
+        party.leave(0)
+        party.settle()
+        party.read_to(c.records)
+        party.leave_all()
+        party.check_committed(c.records)
+
+
+def group_static(c, client):
+    """Each of three members with static ids is restarted in turn: it gets its partitions again, and the others notice nothing."""
+    partitions, topic, flavor = 6, c.fresh(f"{client}-static"), flavor_of(c, client)
+    write = writer(c, topic, partitions, flavor)
+    with Party(c, client, topic, partitions, flavor, "static", session_ms=STATIC_SESSION_MS) as party:
+        for place in range(3):
+            party.join(place, f"instance-{place}")
+        party.settle()
+        party.read_to(write(900))
+        before = {place: (m.assigned, m.rebalances) for place, m in party.members.items()}
+        for place in range(3):
+            party.leave(place)
+            count = write(300)
+            party.poll()
+            party.join(place, f"instance-{place}")
+            party.settle()
+            party.read_to(count)
+            again = party.members[place]
+            assert again.assigned == before[place][0], f"{place} came back to {again.assigned}, had {before[place][0]}"
+            for other in party.members.keys() - {place}:
+                m = party.members[other]
+                same = (m.assigned, m.rebalances) == before[other]
+                assert same, f"the restart of {place} was noticed by {other}: {m.assigned}, {m.rebalances}, before {before[other]}"
+            before[place] = again.assigned, again.rebalances
+        party.leave_all()
+        party.check_committed(count)
+
+
+def group_restart(c, client):
+    """The broker stops, and is killed, between commits: a member that stays reads on, and a new one from what was committed."""
+    partitions, flavor, place = 3, flavor_of(c, client), f".{client}-restart"
+    topic = c.fresh("restart")
+    try:
+        with broker.restartable() as own:
+            write = writer(c, topic, partitions, flavor, own.bootstrap, place)
+            with Party(c, client, topic, partitions, flavor, "restart", bootstrap=own.bootstrap, place=place) as party:
+                party.join(0)
+                party.read_to(write(900))
+                party.commit()
+                status = own.stop()
+                assert status == 0, f"the broker stopped with status {status}"
+                own.start()
+                party.check_committed(900)
+                party.read_to(write(300))
+                party.commit()
+                own.kill()
+                own.start()
+                party.check_committed(1200)
+                party.read_to(write(300))
+                party.leave_all()
+                own.kill()
+                own.start()
+                party.join(1)
+                party.read_to(write(300))
+                party.leave_all()
+                party.check_committed(1800)
+    finally:
+        c.dismiss(place)
+
+
+def run(c, client, scenario):
+    name, _, assignor = scenario.partition("/")
+    scenarios = (group_read, group_three, group_assignor, group_static, group_restart)
+    found = {f.__name__: f for f in scenarios}[name]
+    found(c, client, assignor) if assignor else found(c, client)

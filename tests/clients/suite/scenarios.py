@@ -90,6 +90,13 @@ class Context:
     def on(self, client, command, topic):
         self.ask(client, f"{command} {topic.name} {self.partitions} {self.records} {topic.flavor}")
 
+    def dismiss(self, place):
+        """Ends the drivers whose place begins so."""
+        with self.lock:
+            names = [name for name in self.drivers if place in name]
+            for name in names:
+                self.drivers.pop(name).kill()
+
     def stop(self):
         for driver in self.drivers.values():
             driver.stop()
@@ -125,7 +132,7 @@ def run(c, client, scenario):
             c.ask(client, f"delete {name}")
     elif scenario == "auto_create":
         c.ask(client, f"auto_create {c.fresh(client + '-auto')}")
-    elif scenario in groups.SCENARIOS:
-        groups.SCENARIOS[scenario](c, client)
+    elif scenario.startswith("group_"):
+        groups.run(c, client, scenario)
     else:
         raise AssertionError("no such scenario")
