@@ -18,7 +18,9 @@ from driver_loop import Runs, listed
 
 COMMIT_S = 5
 WAIT_S = 30
-ASSIGNED = re.compile(r"^% Group \S+ rebalanced \(memberid \S+\): (assigned|revoked|incremental assigned|incremental revoked): ?(.*)$")
+# "% Group G rebalanced (memberid M): assigned: T [0]", or, by the incremental protocol,
+# "% Group G rebalanced: incremental assignment of 1 partition(s) (memberid M, COOPERATIVE rebalance protocol): T [0]".
+REBALANCED = re.compile(r"^% Group \S+ rebalanced.*?(assign|revo[ck])\w*\b(?: of \d+ partition.*?protocol\))?:(.*)$")
 
 
 class Member:
@@ -57,12 +59,14 @@ class Member:
         count, now = 0, set()
         with open(self.said.name, errors="replace") as said:
             for line in said:
-                found = ASSIGNED.match(line)
+                found = REBALANCED.match(line)
                 if not found:
                     continue
                 moved = {int(p) for p in re.findall(r"\[(\d+)\]", found.group(2))}
-                count += "revoked" not in found.group(1)
-                now = {"assigned": moved, "revoked": set(), "incremental assigned": now | moved, "incremental revoked": now - moved}[found.group(1)]
+                kept = now if ": incremental " in line else set()
+                assigned = found.group(1) == "assign"
+                now = kept | moved if assigned else kept - moved
+                count += assigned
         return count, sorted(now)
 
     def poll(self, ms):

@@ -9,6 +9,7 @@ from . import broker
 WAIT_S = 30
 MEMBER_S = 40
 POLL_MS = 100
+REST_MS = 900
 SHORT_SESSION_MS = 6_000  # the shortest that a broker accepts by default
 STATIC_SESSION_MS = 30_000
 
@@ -81,6 +82,14 @@ class Party:
 
     def settle(self, seconds=WAIT_S):
         self.until(self.shared, f"{self.partitions} partitions shared by {len(self.members)} members", seconds)
+
+    def rest(self):
+        """Polls until nobody has had a rebalance for three heartbeats: a member learns of one up to a heartbeat late."""
+        calm, before = 0, None
+        while calm < REST_MS:
+            self.poll()
+            now = [m.rebalances for m in self.members.values()]
+            calm, before = calm + POLL_MS if now == before else 0, now
 
     def read_to(self, count, seconds=WAIT_S):
         """Polls until the first `count` records of the topic have been read, each once."""
@@ -197,6 +206,7 @@ def group_static(c, client):
             party.join(place, f"instance-{place}")
         party.settle()
         party.read_to(write(900))
+        party.rest()
         before = {place: (m.assigned, m.rebalances) for place, m in party.members.items()}
         for place in range(3):
             party.leave(place)
@@ -205,6 +215,7 @@ def group_static(c, client):
             party.join(place, f"instance-{place}")
             party.settle()
             party.read_to(count)
+            party.rest()
             again = party.members[place]
             assert again.assigned == before[place][0], f"{place} came back to {again.assigned}, had {before[place][0]}"
             for other in party.members.keys() - {place}:
@@ -220,22 +231,32 @@ def group_restart(c, client):
     """The broker stops, and is killed, between commits: a member that stays reads on, and a new one from what was committed."""
     partitions, flavor, place = 3, flavor_of(c, client), f".{client}-restart"
     topic = c.fresh("restart")
+    stays = not c.clients[client].get("ends_without_broker")
+
+    def before_end(party):
+        party.commit() if stays else party.leave(0)
+
+    def after_start(party):
+        stays or party.join(0)
+
     try:
         with broker.restartable() as own:
             write = writer(c, topic, partitions, flavor, own.bootstrap, place)
             with Party(c, client, topic, partitions, flavor, "restart", bootstrap=own.bootstrap, place=place) as party:
                 party.join(0)
                 party.read_to(write(900))
-                party.commit()
+                before_end(party)
                 status = own.stop()
                 assert status == 0, f"the broker stopped with status {status}"
                 own.start()
                 party.check_committed(900)
+                after_start(party)
                 party.read_to(write(300))
-                party.commit()
+                before_end(party)
                 own.kill()
                 own.start()
                 party.check_committed(1200)
+                after_start(party)
                 party.read_to(write(300))
                 party.leave_all()
                 own.kill()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,12 +25,15 @@ var balancers = map[string]kgo.GroupBalancer{
 	"cooperative-sticky": kgo.CooperativeStickyBalancer(),
 }
 
+func stamp() string { return time.Now().Format("15:04:05.000 ") }
+
 func join(how members.How, diary *members.Diary) (members.Member, error) {
 	m := &member{how: how, diary: diary}
 	opts := []kgo.Opt{
 		kgo.ConsumerGroup(how.Group), kgo.ConsumeTopics(how.Topic), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(how.Session), kgo.HeartbeatInterval(300 * time.Millisecond),
-		kgo.RebalanceTimeout(how.Session), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
+		kgo.RebalanceTimeout(how.Session), kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelInfo, stamp)),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) { diary.Assigned(got[how.Topic]) }),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, c *kgo.Client, gone map[string][]int32) {
 			if err := c.CommitUncommittedOffsets(ctx); err != nil {
