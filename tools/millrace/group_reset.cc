@@ -84,8 +84,9 @@ runtime::task<client::result<void>> plan_topic(client::cluster_link& link, topic
     auto known = co_await link.topic(choice.topic);
     if (!known) co_return std::unexpected{std::move(known.error())};
     std::vector<partition_index> wanted;
+    bool all = choice.partitions.empty();
     for (const auto& p : (*known)->partitions)
-        if (choice.partitions.empty() || choice.partitions.erase(p.index)) wanted.push_back(p.index);
+        if (all || choice.partitions.erase(p.index)) wanted.push_back(p.index);
     if (!choice.partitions.empty())
         co_return client::refuse(kafka::error_code::unknown_topic_or_partition,
                                  "topic " + choice.topic + " has " + std::to_string((*known)->partitions.size()) +

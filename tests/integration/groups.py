@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""millrace group against a running broker: a group is listed, described with its lag and members, reset and deleted; what is
+refused says why, by exit status and by one line."""
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import wire  # noqa: E402
+from harness.batches import batch  # noqa: E402
+from harness.broker import TREE, Broker, clean_environment  # noqa: E402
+from harness.checks import Checks  # noqa: E402
+
+TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
+OFFSET_COMMIT, FIND_COORDINATOR, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP = 8, 10, 11, 13, 14
+COORDINATOR_LOADS, MEMBER_ID_REQUIRED = (14, 15, 16), 79
+GROUP, TOPIC = "billing", "orders"
+
+
+def bytes_field(data):
+    return struct.pack(">i", len(data)) + data
+
+
+class Member:
+    """One member of a classic group that gives every partition to itself."""
+
+    def __init__(self, client):
+        self.client, self.id = client, ""
+
+    def join(self, topic, partitions):
+        subscription = struct.pack(">h", 0) + wire.array([wire.string(topic)]) + struct.pack(">i", -1)
+        # Asking for the coordinator is what makes the topic of the offsets.
+        self.client.call(FIND_COORDINATOR, 1, wire.string(GROUP) + b"\0")
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            body = wire.string(GROUP) + struct.pack(">ii", 30000, 30000) + wire.string(self.id) + wire.string(None)
+            body += wire.string("consumer") + wire.array([wire.string("range") + bytes_field(subscription)])
+            answer = self.client.call(JOIN_GROUP, 5, body)
+            answer.i32()
+            error, self.generation, _, _, self.id = answer.i16(), answer.i32(), answer.string(), answer.string(), answer.string()
+            if error == 0:
+                break
+            if error not in (*COORDINATOR_LOADS, MEMBER_ID_REQUIRED):
+                raise ValueError(f"JoinGroup: error {error}")
+            time.sleep(0 if error == MEMBER_ID_REQUIRED else 0.1)
+        mine = wire.string(topic) + wire.array([struct.pack(">i", p) for p in partitions])
+        assignment = struct.pack(">h", 0) + wire.array([mine]) + struct.pack(">i", -1)
+        body = wire.string(GROUP) + struct.pack(">i", self.generation) + wire.string(self.id) + wire.string(None)
+        answer = self.client.call(SYNC_GROUP, 3, body + wire.array([wire.string(self.id) + bytes_field(assignment)]))
+        answer.i32()
+        return answer.i16()
+
+    def commit(self, topic, offsets):
+        parts = [struct.pack(">iqi", p, offset, -1) + wire.string("") for p, offset in offsets.items()]
+        body = wire.string(GROUP) + struct.pack(">i", self.generation) + wire.string(self.id) + wire.string(None)
+        answer = self.client.call(OFFSET_COMMIT, 7, body + wire.array([wire.string(topic) + wire.array(parts)]))
+        answer.i32()
+        return answer.array(lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i16()))))[0][1]
+
+    def leave(self):
+        self.client.call(LEAVE_GROUP, 0, wire.string(GROUP) + wire.string(self.id))
+
+
+class Tool:
+    def __init__(self, broker):
+        self.broker = broker
+
+    def __call__(self, *words):
+        """(exit status, standard output, standard error)"""
+        done = subprocess.run([TOOL, *words, "--bootstrap-server", self.broker.bootstrap], capture_output=True, text=True, timeout=60,
+                              env=clean_environment())
+        return done.returncode, done.stdout, done.stderr
+
+    def json(self, *words):
+        status, out, err = self(*words, "--format", "json")
+        if status:
+            raise ValueError(f"{' '.join(words)}: {err}")
+        return json.loads(out)
+
+    def committed(self):
+        rows = self.json("group", "describe", GROUP)[0]["partitions"]
+        return {row["partition"]: row["committed"] for row in rows if row["committed"] is not None}
+
+
+def refused(checks, tool, title, status, *words):
+    """The exit status, and one line that holds each of the words behind the command."""
+    command, expected = words
+    code, _, err = tool(*command)
+    checks.that(code == status and err.count("\n") == 1 and all(word in err for word in expected), title, f"{code}: {err.strip()}")
+
+
+def described(checks, tool):
+    group = tool.json("group", "describe", GROUP)[0]
+    checks.equal((group["group"], group["state"], group["protocol_type"], group["assignor"]), (GROUP, "Stable", "consumer", "range"),
+                 "describe: state and protocol")
+    rows = {row["partition"]: row for row in group["partitions"]}
+    checks.equal({p: (row["committed"], row["end"], row["lag"]) for p, row in rows.items()},
+                 {0: (10, 40, 30), 1: (40, 40, 0), 2: (None, 0, None)}, "describe: committed offset, end and lag of each partition")
+    age = rows[0]["lag_seconds"]
+    checks.that(0 <= age < 120, "describe: the lag in seconds is the age of the first record that was not read", age)
+    checks.equal(rows[1]["lag_seconds"], 0, "describe: who has read everything has a lag of 0 seconds")
+    checks.that(rows[2]["lag_seconds"] is None, "describe: without a committed offset the lag is unknown")
+    checks.equal({(row["member"], row["client"]) for row in rows.values()}, {(group["members"][0]["member"], "millrace-test")},
+                 "describe: the member of each partition")
+    checks.equal([(a["topic"], a["partition"]) for a in group["members"][0]["assignment"]], [(TOPIC, 0), (TOPIC, 1), (TOPIC, 2)],
+                 "describe: the assignment is decoded")
+    status, text, _ = tool("group", "describe", GROUP)
+    lines = text.splitlines()
+    columns = [line.find(word) + len(word) for line, word in zip(lines[1:4], ("LAG", " 30", " 0"))]
+    checks.that(status == 0 and lines[1].startswith("TOPIC") and len(set(columns)) == 1, "describe: a table for people is aligned", columns)
+
+
+def with_members(checks, broker, tool, client):
+    member = Member(client)
+    checks.equal(member.join(TOPIC, [0, 1, 2]), 0, "a member joins")
+    checks.equal(member.commit(TOPIC, {0: 10, 1: 40}), [(0, 0), (1, 0)], "it commits")
+    checks.equal([(g["group"], g["state"], g["type"], g["protocol_type"]) for g in tool.json("group", "list")],
+                 [(GROUP, "Stable", "Classic", "consumer")], "list: the group, its state and types")
+    described(checks, tool)
+    reset = ("group", "reset-offsets", GROUP, "--topic", TOPIC, "--to-earliest")
+    refused(checks, tool, "reset-offsets: a group with members is refused", 1, (*reset, "--execute"), [GROUP, "members", "stop them"])
+    refused(checks, tool, "delete: a group with members is refused", 1, ("group", "delete", GROUP), [GROUP, "members", "stop them"])
+    checks.equal(tool.committed(), {0: 10, 1: 40}, "what was refused changed nothing")
+    member.leave()
+
+
+def resets(checks, broker, tool, client):
+    # The topic's first records are from 1970, those that the tool wrote from now.
+    minute_ago = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    cases = [
+        (["--to-earliest"], {0: 0, 1: 0}), (["--to-latest"], {0: 40, 1: 40}), (["--to-offset", "25"], {0: 25, 1: 25}),
+        (["--shift-by=-5"], {0: 20, 1: 20}), (["--shift-by", "1000"], {0: 40, 1: 40}), (["--to-offset", "41"], {0: 40, 1: 40}),
+        (["--to-time", "2000-01-01T00:00:00Z"], {0: 10, 1: 40}), (["--to-time", minute_ago], {0: 10, 1: 40}),
+        (["--by-duration", "PT1M"], {0: 10, 1: 40}), (["--by-duration", "90s"], {0: 10, 1: 40}),
+        (["--to-time", "1970-01-01T00:00:00Z"], {0: 0, 1: 0}), (["--to-time", "2999-01-01"], {0: 40, 1: 40}),
+    ]
+    for target, expected in cases:
+        before = tool.committed()
+        command = ("group", "reset-offsets", GROUP, "--topic", f"{TOPIC}:0,1", *target)
+        plan = tool.json(*command)
+        title = " ".join(target)
+        checks.that(plan["executed"] is False and {row["partition"]: row["new"] for row in plan["partitions"]} == expected,
+                    f"reset-offsets {title}: says what it would do", plan["partitions"])
+        checks.equal(tool.committed(), before, f"reset-offsets {title}: changes nothing without --execute")
+        checks.equal(tool.json(*command, "--execute")["executed"], True, f"reset-offsets {title}: is done with --execute")
+        checks.equal(tool.committed(), expected, f"reset-offsets {title}: the offsets are there afterwards")
+    tool("group", "reset-offsets", GROUP, "--topic", f"{TOPIC}:1", "--to-offset", "7", "--execute")
+    checks.equal(tool.committed(), {0: 40, 1: 7}, "reset-offsets: only the partitions that are named change")
+
+
+def refusals(checks, broker, tool, client):
+    reset = ("group", "reset-offsets", GROUP)
+    refused(checks, tool, "describe: a group that does not exist", 1, ("group", "describe", "nobody"), ["nobody", "group list"])
+    refused(checks, tool, "delete: a group that does not exist", 1, ("group", "delete", "nobody"), ["nobody", "group list"])
+    refused(checks, tool, "reset-offsets: no topic", 2, (*reset, "--to-latest"), ["--topic"])
+    refused(checks, tool, "reset-offsets: no target", 2, (*reset, "--topic", TOPIC), ["--to-earliest"])
+    refused(checks, tool, "reset-offsets: two targets", 2, (*reset, "--topic", TOPIC, "--to-latest", "--to-earliest"), ["one of"])
+    refused(checks, tool, "reset-offsets: no time", 2, (*reset, "--topic", TOPIC, "--to-time", "noon"), ["noon", "2026-"])
+    refused(checks, tool, "reset-offsets: no duration", 2, (*reset, "--topic", TOPIC, "--by-duration", "5"), ["90s"])
+    refused(checks, tool, "reset-offsets: no partition 9", 1, (*reset, "--topic", f"{TOPIC}:9", "--to-latest"), ["partition 9", "3 partitions"])
+    refused(checks, tool, "reset-offsets: no such topic", 1, (*reset, "--topic", "nix", "--to-latest"), ["nix", "does not exist"])
+    refused(checks, tool, "reset-offsets: nothing to shift", 1, (*reset, "--topic", f"{TOPIC}:2", "--shift-by", "1"), ["no committed offset"])
+    status, out, err = tool("group", "describe", "nobody", GROUP, "--format", "json")
+    checks.that(status == 1 and [g["group"] for g in json.loads(out)] == [GROUP] and "nobody" in err,
+                "describe: the groups that exist are shown beside the error for the one that does not")
+
+
+def endings(checks, broker, tool, client):
+    checks.equal(tool("group", "reset-offsets", "made", "--topic", TOPIC, "--to-earliest", "--execute")[0], 0,
+                 "reset-offsets: a group begins with its first offsets")
+    checks.equal(sorted(g["group"] for g in tool.json("group", "list")), [GROUP, "made"], "list: both groups, in order")
+    broker.kill()
+    broker.start()
+    checks.equal(tool.committed(), {0: 40, 1: 7}, "kill -9: the offsets that were set are there")
+    checks.equal(tool("group", "delete", "made")[:2], (0, "group made deleted\n"), "delete: a group that only has offsets")
+    checks.equal(tool("topic", "delete", TOPIC)[0], 0, "the topic is deleted")
+    status, _, err = tool("group", "describe", GROUP)
+    checks.equal((status, err), (0, ""), "describe: a group whose topic is gone is described all the same")
+    checks.equal(tool("group", "delete", GROUP)[:2], (0, f"group {GROUP} deleted\n"), "delete: a group that had members")
+    checks.equal(tool.json("group", "list"), [], "list: no group is left")
+
+
+def main():
+    checks = Checks()
+    with Broker(options=["--group.initial.rebalance.delay.ms", "0"]) as broker:
+        tool = Tool(broker)
+        with broker.connect() as client:
+            checks.equal(tool.json("group", "list"), [], "list: no groups are an empty list")
+            client.make_topic(TOPIC, 3)
+            client.produce(TOPIC, 0, batch([b"old"] * 10))
+            client.produce(TOPIC, 1, batch([b"old"] * 40))
+            checks.equal(tool("produce", TOPIC, "--generate", "30", "--partition", "0")[0], 0, "records of now")
+            for work in (with_members, resets, refusals, endings):
+                checks.run(work.__name__, work, checks, broker, tool, client)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
