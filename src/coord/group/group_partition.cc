@@ -58,8 +58,6 @@ task<void> group_partition::load() {
         state_ = state::serving;
         machine_->loaded(now());
         settle();
-        runtime::shard::cancel(expiry_);
-        runtime::shard::current().arm_after(expiry_, settings_.offsets_check_interval);
     }
     for (auto waiter : std::exchange(load_waiters_, {})) waiter.resume();
 }
@@ -101,14 +99,6 @@ void group_partition::arm_timer() {
     timer_at_ = due;
     runtime::shard::cancel(timer_);
     if (due != runtime::never) runtime::shard::current().arm(timer_, due);
-}
-
-// Some groups in each turn, then the next ones, then a rest.
-void group_partition::expire() {
-    if (stopped_ || state_ != state::serving) return;
-    const bool through = machine_->expire_offsets(now().wall, expiry_groups_max);
-    settle();
-    runtime::shard::current().arm_after(expiry_, through ? settings_.offsets_check_interval : runtime::milliseconds{1});
 }
 
 void group_partition::due() {
@@ -200,7 +190,6 @@ void group_partition::stop() {
     if (stopped_) return;
     stopped_ = true;
     runtime::shard::cancel(timer_);
-    runtime::shard::cancel(expiry_);
     // Parked calls could wait for minutes. What is on its way to the disk is answered as it ends.
     if (!machine_) return;
     machine_->fail_parked(errc::not_coordinator);

@@ -21,8 +21,6 @@ class group_partition {
   public:
     // Records of one batch, by size; a single one may be larger, up to `stored_record_bytes_max`.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
-    // Groups looked at in one turn for offsets that are too old.
-    static constexpr std::size_t expiry_groups_max = 100;
 
     group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica);
     ~group_partition(); // REQUIRES: closed
@@ -101,11 +99,6 @@ class group_partition {
         static void on_fired(runtime::timer& t) noexcept { static_cast<due_timer&>(t).owner.due(); }
     };
 
-    struct expiry_timer : runtime::timer {
-        group_partition& owner;
-        explicit expiry_timer(group_partition& p) : timer{&on_fired}, owner{p} {}
-        static void on_fired(runtime::timer& t) noexcept { static_cast<expiry_timer&>(t).owner.expire(); }
-    };
 
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();
@@ -119,7 +112,6 @@ class group_partition {
     void answer(parked_call& c);
     void refuse_everyone(errc why);
     void due();
-    void expire();
 
     const group_settings& settings_;
     std::shared_ptr<partition::replica> replica_;
@@ -137,7 +129,6 @@ class group_partition {
     writer_step step_{*this};
     due_timer timer_{*this};
     runtime::mono_time timer_at_ = runtime::never; // a heartbeat leaves it as it is
-    expiry_timer expiry_{*this};
     runtime::scope scope_;
 };
 

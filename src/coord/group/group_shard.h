@@ -18,7 +18,7 @@ partition_index partition_of_group(std::string_view group, std::int32_t count);
 class group_shard {
   public:
     // Groups looked at in one go when old offsets are sought.
-    static constexpr std::size_t expired_groups_max = 1000;
+    static constexpr std::size_t expired_groups_max = 200;
 
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
 
