@@ -24,7 +24,6 @@ struct scene {
     assignor_input in;
 
     scene(std::vector<std::vector<std::uint8_t>> subscriptions, std::vector<int> partitions) {
-        for (std::size_t t = 0; t < partitions.size(); ++t) in.partition_counts[topic_of(static_cast<std::uint8_t>(t))] = partitions[t];
         current.resize(subscriptions.size());
         for (std::size_t i = 0; i < subscriptions.size(); ++i) ids.push_back("m" + std::to_string(1000 + i));
         for (std::size_t i = 0; i < subscriptions.size(); ++i) {
@@ -32,6 +31,7 @@ struct scene {
             m.id = ids[i];
             for (auto t : subscriptions[i]) m.topics.push_back(topic_of(t));
             std::sort(m.topics.begin(), m.topics.end());
+            for (auto t : subscriptions[i]) in.partition_counts[topic_of(t)] = partitions[t];
             m.current = &current[i];
         }
     }

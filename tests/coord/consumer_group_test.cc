@@ -28,6 +28,28 @@ TEST_CASE("consumer groups: the first member gets every partition, a second one 
     CHECK(b.shown("g").state == "Stable");
 }
 
+TEST_CASE("consumer groups: a member that does not say what it owns still owns it, also after a restart") {
+    consumer_bench b;
+    b.put("t", 4);
+    auto first = b.entered("g", "a", {"t"});
+    auto second = b.entered("g", "b", {"t"});
+    auto silent = b.beating("g", first);
+    silent.owned.reset();
+    auto told = b.say(silent);
+    REQUIRE(told.assignment.has_value());
+    CHECK(told.epoch == first.epoch);
+    for (int i = 0; i < 2; ++i) {
+        CHECK(b.say(silent).epoch == first.epoch);
+        CHECK(b.beat_consumer("g", second).error == std::nullopt);
+        CHECK(second.owned.empty());
+        b.restart();
+    }
+    silent.owned = told.assignment;
+    CHECK(b.say(silent).epoch == first.epoch + 1);
+    b.beat_consumer("g", second);
+    CHECK(count_of(second.owned) == 2);
+}
+
 TEST_CASE("consumer groups: a member that says nothing new is told nothing, and nothing is stored") {
     consumer_bench b;
     b.put("t", 2);

@@ -57,6 +57,10 @@ consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_r
     if (r.assignor && std::find(allowed.begin(), allowed.end(), *r.assignor) == allowed.end())
         return refused(errc::unsupported_assignor,
                        "ServerAssignor " + *r.assignor + " is not supported. Supported assignors: " + joined(allowed) + ".");
+    std::size_t stored_bytes = 0;
+    if (r.topics)
+        for (const auto& topic : *r.topics) stored_bytes += topic.size() + sizeof(std::int32_t);
+    if (stored_bytes > stored_record_bytes_max / 2) return refused(errc::record_too_large, "The subscription is too large.");
     // One that the group uses already was found good when it came.
     const auto* g = find(r.group);
     if (r.regex && !r.regex->empty() && !(g && g->regexes.contains(*r.regex)))

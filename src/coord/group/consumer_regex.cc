@@ -58,7 +58,9 @@ void consumer_coordinator::found(const topic_search& s, moment now) {
     const bool differs = at->second.topics != s.found;
     at->second.topics = s.found;
     at->second.at = now.wall;
-    records_.push_back(regex_record(g.id, s.regex, at->second));
+    // What is too large to store is looked up again after a restart.
+    auto made = regex_record(g.id, s.regex, at->second);
+    if (made.key.size() + made.value->size() <= stored_record_bytes_max) records_.push_back(std::move(made));
     if (!differs || g.epoch == 0) return; // a group that is being made gets its epoch from whoever makes it
     topics_changed(g);
     bump_epoch(g);

@@ -14,7 +14,7 @@ struct place {
 
 bool takes(const assignor_member& m, const topic_id& topic) { return std::binary_search(m.topics.begin(), m.topics.end(), topic); }
 
-// Which partitions stay with their member at most; `keep_max` bounds each member's count.
+// By topic, which partitions nobody has yet.
 std::map<topic_id, std::vector<bool>> untaken(const assignor_input& in) {
     std::map<topic_id, std::vector<bool>> free;
     for (const auto& [topic, count] : in.partition_counts) free[topic].assign(static_cast<std::size_t>(count), true);
