@@ -13,7 +13,7 @@ Environment:
   MILLRACED           the broker to start (default: build-release/src/broker/millraced of this tree)
 
 Each cell prints `ok` or `FAIL`, client, version, scenario and seconds. A cell whose toolchain is missing or too old fails and
-names it. The last line is `N passed, N failed`; exit status 0 only if nothing failed and something passed.
+names it. Then comes the matrix of clients and scenarios. The last line is `N passed, N failed`; exit status 0 only if nothing failed and something passed.
 Clients are installed under ${XDG_CACHE_HOME:-~/.cache}/millrace-clients, never in the tree.
 """
 
@@ -49,7 +49,7 @@ def incomplete(manifest):
 
 
 def cells_of(manifest, pattern):
-    """Ordered so that each client's own cells come first, then what others wrote, then the tools, deletions last."""
+    """Ordered so that each client's own cells come first, then what others wrote, then the tools, deletions, groups last."""
     late = lambda s: 3 if s.startswith("group_") else 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
     cells = [(c, s) for c in manifest["clients"] for s in c["scenarios"]]
     cells.sort(key=lambda cell: (late(cell[1]), "driver" in cell[0]))
@@ -173,7 +173,7 @@ def main():
                 print("ok", title, flush=True)
             else:
                 failed.append(title)
-                print("FAIL", title, reason, flush=True)
+                print("FAIL", title, reason[:1000], flush=True)
 
     in_turn, at_once = phases(cells)
     for cell in in_turn:

@@ -10,11 +10,11 @@ const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLeve
 const { timeMs, countIn, make, timeProbes } = require('./records')
 const { Member } = require('./member')
 
-const zstd = new Promise((done) => need('zstd-codec').ZstdCodec.run((codec) => done(new codec.Simple())))
+const zstd = new Promise((done) => need('zstd-codec').ZstdCodec.run((codec) => done(codec)))
 CompressionCodecs[CompressionTypes.Snappy] = need('kafkajs-snappy')
 CompressionCodecs[CompressionTypes.ZSTD] = () => ({
-  compress: async (encoder) => Buffer.from((await zstd).compress(encoder.buffer)),
-  decompress: async (buffer) => Buffer.from((await zstd).decompress(buffer)),
+  compress: async (encoder) => Buffer.from(new (await zstd).Simple().compress(encoder.buffer)),
+  decompress: async (buffer) => Buffer.from(new (await zstd).Streaming().decompress(buffer)), // the size of a frame may not be in it,
 })
 const codecs = {
   none: CompressionTypes.None,

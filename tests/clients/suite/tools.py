@@ -5,12 +5,12 @@ import os
 import re
 import time
 
-from . import dump_log
+from . import dump_log, group_tools
 
 TOOL_S = 60
 
 
-class Tools:
+class Tools(group_tools.GroupTools):
     """`c` is the run's context: ask(), topic(), names and the work directory."""
 
     def __init__(self, c):
@@ -31,8 +31,10 @@ class Tools:
         assert int(got) == status, f"{main_class.rsplit('.', 1)[1]} {' '.join(args)[:200]}: exit {got}: {said.strip()[-300:]}"
         return said
 
-    def on_broker(self, main_class, *args, **kw):
-        return self.run(main_class, "--bootstrap-server", self.c.bootstrap, *args, **kw)
+    def on_broker(self, main_class, *args, after=False, **kw):
+        """`after`: the tool wants a subcommand before its options."""
+        where = ("--bootstrap-server", self.c.bootstrap)
+        return self.run(main_class, *(args + where if after else where + args), **kw)
 
     def topic_command(self, *args, **kw):
         return self.on_broker("org.apache.kafka.tools.TopicCommand", *args, **kw)
