@@ -231,7 +231,7 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
     }
     kafka::message_arena arena;
     lone_reply answer;
-    call c{here_, here_.image, header.version, arena, advertised_, header.client_id.value(), peer_host_};
+    call c{here_, here_.image, header.version, arena, advertised_, header.client_id.value(), peer_host_, &choice_};
     bool understood = co_await answer_request(header, body, c, answer.bytes);
     if (!understood) co_return false;
     expect(answer);

@@ -1,3 +1,5 @@
+#include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/heartbeat.h"
 #include "sim/seeds.h"
 #include "wire.h"
 
@@ -49,7 +51,7 @@ TEST_CASE("node: a producer of one partition comes to live with it, wherever it 
         moves += moved(n);
         CHECK(n.connections() == 1);
     }
-    CHECK(moves > 0); // some were accepted elsewhere
+    if (sim::seeds(2).size() > 1) CHECK(moves > 0); // some were accepted elsewhere
 }
 
 TEST_CASE("node: a connection that works with every shard stays where it is, and where moves are off so does every other") {
@@ -107,7 +109,7 @@ TEST_CASE("node: a reader with a fetch session moves to what it reads and goes o
         }
         moves += moved(n);
     }
-    CHECK(moves > 0);
+    if (sim::seeds(2).size() > 1) CHECK(moves > 0);
 }
 
 TEST_CASE("node: a stop while connections move ends them all") {
@@ -158,7 +160,7 @@ TEST_CASE("node: clients that go while their connections move leave nothing behi
         CHECK(n.request_bytes() == 0);
         moves += moved(n);
     }
-    CHECK(moves > 0);
+    if (sim::seeds(2).size() > 1) CHECK(moves > 0);
 }
 
 TEST_CASE("node: the limit for one address holds over all shards, wherever its connections have moved") {
@@ -187,4 +189,30 @@ TEST_CASE("node: the limit for one address holds over all shards, wherever its c
         wire next{n};
         CHECK(produce(next, "t", 0, {"x"}).code == error_code::none);
     }
+}
+
+TEST_CASE("node: a member's connection comes to live with its group's coordinator") {
+    std::uint64_t moves = 0;
+    for (auto seed : sim::seeds(10)) {
+        CAPTURE(seed);
+        whole_node n{seed, 3};
+        n.options.connection_move_bytes = 1 << 20;
+        n.options.offsets_topic_num_partitions = 6;
+        n.start();
+        wire c{n};
+        kafka::find_coordinator_request where;
+        where.key = "g";
+        REQUIRE(c.ask<kafka::find_coordinator_response>(where, 1)->message.error_code == error_code::none);
+        kafka::heartbeat_request beat;
+        beat.group_id = "g";
+        beat.member_id = "nobody";
+        for (int i = 0; i < 20; ++i) {
+            CHECK(c.ask<kafka::heartbeat_response>(beat, 3)->message.error_code == error_code::unknown_member_id);
+            n.w.run_for(milliseconds{15});
+        }
+        CHECK(moved(n) <= 1);
+        moves += moved(n);
+        CHECK(n.connections() == 1);
+    }
+    if (sim::seeds(2).size() > 1) CHECK(moves > 0);
 }

@@ -9,6 +9,7 @@
 
 #include "kafka/message.h"
 #include "runtime/transport.h"
+#include "server/home_choice.h"
 #include "server/shard_context.h"
 
 #include <cstring>
@@ -23,6 +24,7 @@ struct call {
     const runtime::endpoint& advertised; // where this client finds us: advertised.listeners, or the address it reached
     std::string_view client_id;
     std::string_view client_host; // a numeric address
+    home_choice* home = nullptr;  // the connection's; told of the shards that its requests visit
 };
 
 // Text that outlives its maker: copied into the arena.

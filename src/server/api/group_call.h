@@ -8,6 +8,10 @@
 
 namespace millrace::server {
 
+// What a group request weighs in the choice of the connection's shard: a member's connection to its coordinator carries
+// little and often, and each request for another shard wakes that shard and is woken by it.
+inline constexpr std::uint64_t group_request_weight_bytes = 256 << 10;
+
 struct group_place {
     shard_context* owner = nullptr;
     partition_index partition;
@@ -18,7 +22,9 @@ inline std::optional<group_place> place_of_group(const call& c, std::string_view
     const auto* topic = c.here.image->find(coord::offsets_topic);
     if (!topic) return std::nullopt;
     auto partition = coord::partition_of_group(group, topic->partition_count);
-    return group_place{&c.here.context_of({topic->id, partition}), partition};
+    auto& owner = c.here.context_of({topic->id, partition});
+    if (c.home) c.home->worked(owner.id, group_request_weight_bytes);
+    return group_place{&owner, partition};
 }
 
 template <class Answer, class Decide>
