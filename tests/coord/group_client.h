@@ -38,8 +38,7 @@ struct group_client {
         c.protocol_type = "consumer";
         c.session_timeout = seconds{10};
         c.rebalance_timeout = seconds{20};
-        auto text = as_bytes("taste " + std::to_string(taste));
-        c.protocols = {{"range", {text.begin(), text.end()}}};
+        c.protocols = {{"range", opaque(1 + static_cast<std::size_t>(taste), std::byte{'x'})}};
         c.id_required = h.chance(80);
         c.leader_may_skip = h.chance(50);
     }
