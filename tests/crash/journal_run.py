@@ -1,6 +1,7 @@
 """`millrace produce --journal` under a broker that dies, and the comparison of its journal with the log."""
 import os
 import subprocess
+import time
 
 from harness.broker import TREE, clean_environment
 
@@ -26,6 +27,12 @@ class JournalRun:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+    def wait_for_the_first(self, seconds=30):
+        """Until a record was acknowledged; a run without any is for the caller to find."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.acknowledged():
+            time.sleep(0.02)
 
     def said(self):
         with open(self.journal + ".log", errors="replace") as log:
