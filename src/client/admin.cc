@@ -4,17 +4,11 @@
 #include "kafka/messages/create_topics.h"
 #include "kafka/messages/delete_records.h"
 #include "kafka/messages/delete_topics.h"
-#include "kafka/messages/describe_configs.h"
-#include "kafka/messages/incremental_alter_configs.h"
 
 namespace millrace::client {
 
 namespace {
 constexpr std::int32_t admin_timeout_ms = 30000;
-constexpr std::int8_t topic_resource = 2;
-constexpr std::int8_t set_operation = 0;
-constexpr std::int8_t delete_operation = 1;
-constexpr std::int8_t set_on_topic = 1; // config_source
 } // namespace
 
 runtime::task<result<void>> create_topic(cluster_link& link, new_topic wanted) {
@@ -82,58 +76,6 @@ runtime::task<result<void>> create_partitions(cluster_link& link, std::string na
     link.forget(name);
     if ((*got)->results.size() != 1) co_return fail(errc::malformed, (*at)->address());
     const auto& one = (*got)->results[0];
-    if (one.error_code != kafka::error_code::none) co_return refuse(one.error_code, one.error_message.value());
-    co_return result<void>{};
-}
-
-runtime::task<result<std::vector<topic_config>>> describe_topic_configs(cluster_link& link, std::string name) {
-    auto at = co_await link.any();
-    if (!at) co_return std::unexpected{std::move(at.error())};
-    kafka::describe_configs_request::resource_entry resource;
-    resource.resource_type = topic_resource;
-    resource.resource_name = name;
-    resource.configuration_keys = decltype(resource.configuration_keys)::null();
-    kafka::describe_configs_request request;
-    request.resources = {&resource, 1};
-    auto got = co_await (*at)->call<kafka::describe_configs_response>(request);
-    if (!got) co_return std::unexpected{std::move(got.error())};
-    if ((*got)->results.size() != 1) co_return fail(errc::malformed, (*at)->address());
-    const auto& one = (*got)->results[0];
-    if (one.error_code != kafka::error_code::none) co_return refuse(one.error_code, one.error_message.value());
-    std::vector<topic_config> out;
-    for (const auto& c : one.configs) {
-        topic_config config;
-        config.name = c.name;
-        if (!c.value.is_null()) config.value = std::string{c.value.value()};
-        config.is_default = c.config_source != set_on_topic;
-        config.read_only = c.read_only;
-        out.push_back(std::move(config));
-    }
-    co_return std::move(out);
-}
-
-runtime::task<result<void>> alter_topic_configs(cluster_link& link, std::string name, std::vector<topic_config> changes) {
-    auto at = co_await link.controller();
-    if (!at) co_return std::unexpected{std::move(at.error())};
-    std::vector<kafka::incremental_alter_configs_request::config_entry> configs(changes.size());
-    for (std::size_t i = 0; i < configs.size(); ++i) {
-        configs[i].name = changes[i].name;
-        configs[i].config_operation = changes[i].value ? set_operation : delete_operation;
-        if (changes[i].value)
-            configs[i].value = *changes[i].value;
-        else
-            configs[i].value = std::nullopt;
-    }
-    kafka::incremental_alter_configs_request::resource_entry resource;
-    resource.resource_type = topic_resource;
-    resource.resource_name = name;
-    resource.configs = configs;
-    kafka::incremental_alter_configs_request request;
-    request.resources = {&resource, 1};
-    auto got = co_await (*at)->call<kafka::incremental_alter_configs_response>(request);
-    if (!got) co_return std::unexpected{std::move(got.error())};
-    if ((*got)->responses.size() != 1) co_return fail(errc::malformed, (*at)->address());
-    const auto& one = (*got)->responses[0];
     if (one.error_code != kafka::error_code::none) co_return refuse(one.error_code, one.error_message.value());
     co_return result<void>{};
 }

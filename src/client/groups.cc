@@ -10,6 +10,7 @@
 #include "kafka/stored.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace millrace::client {
 
@@ -56,6 +57,7 @@ runtime::task<result<std::vector<listed_group>>> list_once(cluster_link& link) {
             one.id = g.group_id;
             one.state = g.group_state;
             one.type = g.group_type;
+            for (char& c : one.type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
             one.protocol_type = g.protocol_type;
             one.coordinator = id;
             all.push_back(std::move(one));
@@ -77,7 +79,7 @@ runtime::task<result<group_description>> describe_consumer(connection& at, std::
     group_description out;
     out.id = group;
     out.state = said.group_state;
-    out.type = "Consumer";
+    out.type = "consumer";
     out.protocol_type = "consumer";
     out.assignor = said.assignor_name;
     for (const auto& m : said.members) {
@@ -108,7 +110,7 @@ runtime::task<result<group_description>> describe_classic(connection& at, std::s
     group_description out;
     out.id = group;
     out.state = said.group_state;
-    out.type = "Classic";
+    out.type = "classic";
     out.protocol_type = said.protocol_type;
     out.assignor = said.protocol_data;
     for (const auto& m : said.members) {

@@ -13,7 +13,7 @@ namespace millrace::client {
 struct listed_group {
     std::string id;
     std::string state;         // empty where the broker is too old to say
-    std::string type;          // "Classic", "Consumer", ...; empty as above
+    std::string type;          // "classic", "consumer", ..., in small letters; empty as above
     std::string protocol_type; // "consumer", "connect", ...
     broker_id coordinator{-1};
 };

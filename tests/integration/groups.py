@@ -119,7 +119,7 @@ def with_members(checks, broker, tool, client):
     checks.equal(member.join(TOPIC, [0, 1, 2]), 0, "a member joins")
     checks.equal(member.commit(TOPIC, {0: 10, 1: 40}), [(0, 0), (1, 0)], "it commits")
     checks.equal([(g["group"], g["state"], g["type"], g["protocol_type"]) for g in tool.json("group", "list")],
-                 [(GROUP, "Stable", "Classic", "consumer")], "list: the group, its state and types")
+                 [(GROUP, "Stable", "classic", "consumer")], "list: the group, its state and types")
     described(checks, tool)
     reset = ("group", "reset-offsets", GROUP, "--topic", TOPIC, "--to-earliest")
     refused(checks, tool, "reset-offsets: a group with members is refused", 1, (*reset, "--execute"), [GROUP, "members", "stop them"])

@@ -16,6 +16,8 @@ namespace millrace::tool {
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
 
+int cluster_command(std::span<const char* const> words);
+int config_command(std::span<const char* const> words);
 int group_command(std::span<const char* const> words);
 int topic_command(std::span<const char* const> words);
 int produce_command(std::span<const char* const> words);

@@ -6,6 +6,8 @@ const char* const help_overview = R"(millrace: administer a Millrace or Kafka br
 
   millrace topic create|list|describe|alter|delete   topics, their partitions and their configs
   millrace group list|describe|reset-offsets|delete  consumer groups, their members, offsets and lag
+  millrace cluster                                   its id and nodes, and what they speak
+  millrace config get|set|diff                       configs of topics, brokers and groups
   millrace produce TOPIC                             lines from standard input, or generated records
   millrace consume TOPIC                             records to standard output
   millrace COMMAND --help                            what the command takes
@@ -25,6 +27,8 @@ const char* const help_topic = R"(millrace topic: topics, their partitions and t
   millrace topic alter NAME [--partitions N] [--config KEY=VALUE]... [--delete-config KEY]...
   millrace topic delete NAME [--if-exists]
 
+describe shows of each partition its leader, offsets and bytes, and the times of its first and its newest record.
+
   --partitions N             how many; alter can only raise it (the broker's default)
   --replication-factor N     copies of each partition (the broker's default)
   --config KEY=VALUE         a topic config, by Kafka's name
@@ -33,6 +37,29 @@ const char* const help_topic = R"(millrace topic: topics, their partitions and t
   --if-exists                delete: a missing topic is no failure
   --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
   --format text|json         list gives an array, describe an object (text)
+)";
+
+const char* const help_cluster = R"(millrace cluster: its id and nodes, and what they speak
+
+Shows each node with its address, rack, the number of its APIs, and the levels of its finalized features.
+
+  --apis                     also the versions of each API (json: always)
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         json: an object (text)
+)";
+
+const char* const help_config = R"(millrace config: configs of topics, brokers and groups
+
+  millrace config get OF [CONFIG...]                 values and where they come from
+  millrace config set OF CONFIG=VALUE... [--delete CONFIG]...
+  millrace config diff OF                            what differs from the defaults
+  millrace config diff OF OF                         what differs between the two
+
+OF is topic:NAME, broker:ID, group:NAME, or broker where there is only one.
+
+  --delete CONFIG            set: back to the default
+  --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
+  --format text|json         get and diff give an array (text)
 )";
 
 const char* const help_group = R"(millrace group: consumer groups, their members, offsets and lag

@@ -6,6 +6,8 @@
 namespace millrace::tool {
 
 extern const char* const help_overview;
+extern const char* const help_cluster;
+extern const char* const help_config;
 extern const char* const help_group;
 extern const char* const help_topic;
 extern const char* const help_produce;

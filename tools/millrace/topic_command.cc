@@ -2,6 +2,7 @@
 #include "command.h"
 #include "help.h"
 #include "json.h"
+#include "topic_report.h"
 
 namespace millrace::tool {
 
@@ -13,15 +14,9 @@ struct topic_wish {
     bool json = false;
     std::int32_t partitions = -1;
     std::int16_t replication_factor = -1;
-    std::vector<client::topic_config> configs;
+    std::vector<client::config_change> configs;
     bool tolerant = false; // --if-exists, --if-not-exists
 };
-
-std::string ids(const std::vector<broker_id>& brokers) {
-    std::string out;
-    for (auto b : brokers) out += (out.empty() ? "" : ",") + std::to_string(b.value);
-    return out;
-}
 
 class topic_body final : public command_body {
   public:
@@ -65,7 +60,8 @@ class topic_body final : public command_body {
     }
     runtime::task<int> alter(client::cluster_link& link) {
         if (!wish_.configs.empty()) {
-            auto set = co_await client::alter_topic_configs(link, wish_.name, wish_.configs);
+            client::config_resource of{client::config_kind::topic, wish_.name};
+            auto set = co_await client::alter_configs(link, of, wish_.configs);
             if (!set) co_return failed(set.error());
         }
         if (wish_.partitions > 0) {
@@ -94,44 +90,14 @@ class topic_body final : public command_body {
         co_return 0;
     }
     runtime::task<int> describe(client::cluster_link& link) {
-        auto known = co_await link.topic(wish_.name);
-        if (!known) co_return failed(known.error());
-        auto configs = co_await client::describe_topic_configs(link, wish_.name);
-        if (!configs) co_return failed(configs.error());
-        const auto& t = **known;
+        auto report = co_await report_topic(link, wish_.name);
+        if (!report) co_return failed(report.error());
         std::string out;
         if (wish_.json) {
-            out += "{\"name\":";
-            append_json_string(out, t.name);
-            out += ",\"id\":\"" + t.id.to_string() + "\",\"partitions\":[";
-            for (const auto& p : t.partitions) {
-                if (&p != &t.partitions.front()) out += ",";
-                out += "\n {\"partition\":" + std::to_string(p.index.value) + ",\"leader\":" + std::to_string(p.leader.value) +
-                       ",\"epoch\":" + std::to_string(p.epoch.value) + ",\"replicas\":[" + ids(p.replicas) +
-                       "],\"in_sync\":[" + ids(p.in_sync) + "]}";
-            }
-            out += "],\n \"configs\":{";
-            bool first = true;
-            for (const auto& c : *configs) {
-                out += first ? "\n  " : ",\n  ";
-                first = false;
-                append_json_string(out, c.name);
-                out += ":{\"value\":";
-                if (c.value)
-                    append_json_string(out, *c.value);
-                else
-                    out += "null";
-                out += c.is_default ? ",\"default\":true}" : ",\"default\":false}";
-            }
-            out += "}}\n";
+            append_json(out, *report);
+            out += "\n";
         } else {
-            out += "topic " + t.name + "  id " + t.id.to_string() + "  partitions " + std::to_string(t.partitions.size()) + "\n";
-            for (const auto& p : t.partitions)
-                out += "  partition " + std::to_string(p.index.value) + "  leader " + std::to_string(p.leader.value) +
-                       "  epoch " + std::to_string(p.epoch.value) + "  replicas " + ids(p.replicas) + "  in sync " +
-                       ids(p.in_sync) + "\n";
-            for (const auto& c : *configs)
-                if (!c.is_default) out += "  config " + c.name + "=" + c.value.value_or("(secret)") + "\n";
+            append_text(out, *report);
         }
         std::fwrite(out.data(), 1, out.size(), stdout);
         co_return 0;
@@ -171,13 +137,13 @@ int topic_command(std::span<const char* const> words) {
     for (const auto& pair : given->values("config")) {
         auto equals = pair.find('=');
         if (equals == pair.npos || equals == 0) return usage_error("--config must be KEY=VALUE, not " + pair);
-        client::topic_config one;
+        client::config_change one;
         one.name = pair.substr(0, equals);
         one.value = pair.substr(equals + 1);
         wish.configs.push_back(std::move(one));
     }
     for (const auto& key : given->values("delete-config")) {
-        client::topic_config one;
+        client::config_change one;
         one.name = key;
         wish.configs.push_back(std::move(one));
     }

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""millrace topic describe, cluster and config against a running broker: what they show is what the broker has, and what is
+refused says why, by exit status and by one line."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.broker import TREE, Broker, clean_environment  # noqa: E402
+from harness.checks import Checks  # noqa: E402
+
+TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
+
+
+def run(broker, *words):
+    """(exit status, standard output, standard error)"""
+    done = subprocess.run([TOOL, *words, "--bootstrap-server", broker.bootstrap], capture_output=True, text=True, timeout=60,
+                          env=clean_environment())
+    return done.returncode, done.stdout, done.stderr
+
+
+def parsed(broker, *words):
+    status, out, err = run(broker, *words, "--format", "json")
+    if status:
+        raise ValueError(f"{' '.join(words)}: {err}")
+    return json.loads(out)
+
+
+def topic(checks, broker):
+    began = time.time() * 1000
+    run(broker, "topic", "create", "orders", "--partitions", "2", "--config", "segment.bytes=2000000")
+    run(broker, "produce", "orders", "--generate", "100", "--record-size", "1000", "--partition", "1")
+    shown = parsed(broker, "topic", "describe", "orders")
+    empty, full = shown["partitions"]
+    checks.equal((full["start"], full["end"], empty["start"], empty["end"]), (0, 100, 0, 0), "topic describe: first and last offsets")
+    checks.that(100_000 < full["bytes"] < 120_000 and empty["bytes"] == 0, "topic describe: bytes on disk", (empty["bytes"], full["bytes"]))
+    checks.that(began - 1 <= full["first_timestamp"] <= full["last_timestamp"] <= time.time() * 1000 + 1,
+                "topic describe: times of the first and the newest record", (full["first_timestamp"], full["last_timestamp"]))
+    checks.equal((empty["first_timestamp"], empty["last_timestamp"]), (None, None), "topic describe: an empty partition has no times")
+    checks.equal(shown["configs"]["segment.bytes"], {"value": "2000000", "source": "topic", "default": False}, "topic describe: configs")
+    status, text, _ = run(broker, "topic", "describe", "orders")
+    checks.that(status == 0 and "config segment.bytes=2000000" in text, "topic describe: text names the configs set on the topic")
+
+
+def cluster(checks, broker):
+    shown = parsed(broker, "cluster")
+    node, = shown["nodes"]
+    checks.equal(node["address"], broker.bootstrap, "cluster: the node's address")
+    checks.equal((shown["controller"], len(shown["cluster"])), (node["node"], 22), "cluster: controller and id")
+    apis = {api["name"]: (api["min"], api["max"]) for api in node["apis"]}
+    checks.that(apis.get("produce", (99, 0))[0] <= apis.get("produce", (0, -1))[1] and "fetch" in apis, "cluster: versions of each API", len(apis))
+    status, text, _ = run(broker, "cluster", "--apis")
+    checks.that(status == 0 and shown["cluster"] in text and "produce" in text, "cluster: text names the id and, with --apis, the APIs")
+
+
+def config(checks, broker):
+    value = lambda: parsed(broker, "config", "get", "topic:orders", "retention.ms")[0]
+    checks.that(value()["default"] is True, "config get: a default")
+    checks.equal(run(broker, "config", "set", "topic:orders", "retention.ms=12345", "max.message.bytes=54321")[:2], (0, "topic:orders altered\n"),
+                 "config set: two at once")
+    checks.equal((value()["value"], value()["source"]), ("12345", "topic"), "config get: what was set, and where")
+    changed = {row["name"]: row["value"] for row in parsed(broker, "config", "diff", "topic:orders")}
+    checks.equal(changed, {"retention.ms": "12345", "max.message.bytes": "54321", "segment.bytes": "2000000"}, "config diff: what differs from the defaults")
+    run(broker, "topic", "create", "plain")
+    between = {row["name"]: row["second"] for row in parsed(broker, "config", "diff", "topic:orders", "topic:plain")}
+    checks.equal(sorted(between), ["max.message.bytes", "retention.ms", "segment.bytes"], "config diff: what differs between two topics")
+    run(broker, "config", "set", "topic:orders", "--delete", "retention.ms")
+    checks.that(value()["default"] is True, "config set --delete: the default again")
+    at_start = {row["name"]: row["value"] for row in parsed(broker, "config", "diff", "broker")}
+    checks.equal(at_start.get("log.dirs"), broker.log_dir, "config diff: what the broker was started with")
+
+
+def refusals(checks, broker):
+    cases = [
+        (1, ("config", "get", "topic:nix"), ["nix", "topic list"]), (1, ("config", "get", "topic:orders", "nix"), ["nix", "config get"]),
+        (1, ("config", "get", "broker:99"), ["99", "millrace cluster"]), (1, ("config", "set", "topic:orders", "retention.ms=x"), ["retention.ms"]),
+        (2, ("config", "get", "orders"), ["topic:NAME", "orders"]), (2, ("config", "set", "topic:orders"), ["CONFIG=VALUE"]),
+        (2, ("config", "set", "topic:orders", "retention.ms"), ["CONFIG=VALUE"]), (2, ("config", "list"), ["get, set, diff"]),
+        (2, ("config",), ["get, set, diff"]), (2, ("cluster", "now"), ["now"]), (1, ("topic", "describe", "nix"), ["nix", "topic create"]),
+    ]
+    for status, command, words in cases:
+        code, out, err = run(broker, *command)
+        checks.that(code == status and not out and err.count("\n") == 1 and all(word in err for word in words), f"refused: {' '.join(command)}",
+                    f"{code}: {err.strip()}")
+
+
+def main():
+    checks = Checks()
+    with Broker() as broker:
+        for work in (topic, cluster, config, refusals):
+            checks.run(work.__name__, work, checks, broker)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
