@@ -23,7 +23,11 @@ final class Member implements ConsumerRebalanceListener {
             "bootstrap.servers", bootstrap, "group.id", words[1], "auto.offset.reset", "earliest", "enable.auto.commit", false,
             "fetch.max.wait.ms", 100, "session.timeout.ms", Integer.parseInt(words[7]), "heartbeat.interval.ms", 300,
             "reconnect.backoff.max.ms", 200));
-        if (!words[5].equals("-")) settings.put("partition.assignment.strategy", List.of(ASSIGNORS.get(words[5])));
+        if (words[5].equals("consumer")) {
+            settings.put("group.protocol", "consumer"); // the broker sets its times (KIP-848)
+            settings.remove("session.timeout.ms");
+            settings.remove("heartbeat.interval.ms");
+        } else if (!words[5].equals("-")) settings.put("partition.assignment.strategy", List.of(ASSIGNORS.get(words[5])));
         if (!words[6].equals("-")) settings.put("group.instance.id", words[6]);
         partitions = Integer.parseInt(words[3]);
         full = words[4].equals("full");

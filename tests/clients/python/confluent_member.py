@@ -27,7 +27,10 @@ class Member:
             "heartbeat.interval.ms": 300,
             "reconnect.backoff.max.ms": 500,
         }
-        if assignor != "-":
+        if assignor == "consumer":
+            settings["group.protocol"] = "consumer"  # the broker sets its times (KIP-848)
+            del settings["session.timeout.ms"], settings["heartbeat.interval.ms"]
+        elif assignor != "-":
             settings["partition.assignment.strategy"] = assignor
         if instance != "-":
             settings["group.instance.id"] = instance

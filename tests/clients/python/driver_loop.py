@@ -13,7 +13,8 @@ One command per line on standard input, fields separated by spaces; one answer p
 A driver is at most one member of one group at a time. Nothing is committed but by `commit` and `leave`, and where partitions are
 taken away in a rebalance; kafkajs also commits after every batch, and kcat by time. `-` stands for the client's own choice, and for none.
   join        GROUP TOPIC PARTITIONS FLAVOR ASSIGNOR INSTANCE SESSION_MS
-                                                  subscribes; ok does not wait for an assignment
+                                                  subscribes; ok does not wait for an assignment. The assignor `consumer`
+                                                  stands for group.protocol=consumer, where the broker assigns
   poll        MS                                  ok REBALANCES ASSIGNED RUNS: how often partitions were assigned; those it has
                                                   now, `0,2`; what was read and checked since the last answer, `0:0-10,2:5-9`
                                                   being offsets 0..9 of partition 0 and 5..8 of partition 2

@@ -9,7 +9,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 from harness import broker as harness  # noqa: E402
 
 
-OPTIONS = ("--group.initial.rebalance.delay.ms", "0")  # else every new group waits three seconds
+OPTIONS = (
+    *("--group.initial.rebalance.delay.ms", "0"),  # else every new group waits three seconds
+    *("--group.consumer.session.timeout.ms", "6000", "--group.consumer.heartbeat.interval.ms", "300"),
+)
 
 
 class Broker:

@@ -157,11 +157,11 @@ def group_read(c, client):
         party.check_committed(c.records)
 
 
-def group_three(c, client):
+def group_three(c, client, protocol="-"):
     """Three members share the partitions; one is killed, and the others take over; one is added again."""
-    partitions, topic, flavor = 6, c.fresh(f"{client}-three"), flavor_of(c, client)
+    partitions, topic, flavor = 6, c.fresh(f"{client}-three{protocol}"), flavor_of(c, client)
     write = writer(c, topic, partitions, flavor)
-    with Party(c, client, topic, partitions, flavor, "three", session_ms=SHORT_SESSION_MS) as party:
+    with Party(c, client, topic, partitions, flavor, f"three{protocol}", protocol, SHORT_SESSION_MS) as party:
         for place in range(3):
             party.join(place)
         party.settle()
