@@ -2,30 +2,11 @@
 
 #include "time_text.h"
 
+#include "base/utf8.h"
+
 #include <cstdint>
 
 namespace millrace::tool {
-
-// The table of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view bytes) {
-    auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-    for (std::size_t i = 0; i < bytes.size();) {
-        auto first = at(i);
-        if (first < 0x80) {
-            ++i;
-            continue;
-        }
-        std::size_t length = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-        if (length == 0 || i + length > bytes.size()) return false;
-        unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-        unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-        if (at(i + 1) < low || at(i + 1) > high) return false;
-        for (std::size_t k = 2; k < length; ++k)
-            if ((at(i + k) & 0xc0) != 0x80) return false;
-        i += length;
-    }
-    return true;
-}
 
 void append_json_string(std::string& out, std::string_view text) {
     constexpr char hex[] = "0123456789abcdef";

@@ -10,7 +10,6 @@
 
 namespace millrace::tool {
 
-bool is_utf8(std::string_view bytes);
 // Quoted and escaped. REQUIRES: is_utf8(text).
 void append_json_string(std::string& out, std::string_view text);
 // `"name":"text"`, or `"name_base64":"..."` for bytes that are no UTF-8.

@@ -1,8 +1,7 @@
 #include "table.h"
 
-#include "json.h"
-
 #include "base/assert.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 

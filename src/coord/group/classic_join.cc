@@ -1,4 +1,5 @@
 // JoinGroup: who may join, and what a member that asks again is told (KIP-62, KIP-345, KIP-394).
+#include "base/utf8.h"
 #include "coord/group/coordinator.h"
 
 #include <algorithm>
@@ -80,13 +81,8 @@ void coordinator::lose_place(classic_group& g, const std::string& member_id, mom
 
 std::string coordinator::fresh_member_id(const join_call& c) {
     constexpr std::size_t name_bytes_max = stored_string_bytes_max - 23; // of what stands before "-" and a UUID
-    auto name = c.instance_id ? *c.instance_id : c.client_id;
-    if (name.size() > name_bytes_max) {
-        auto end = name_bytes_max;
-        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end; // no half character of UTF-8
-        name.resize(end);
-    }
-    return name + "-" + random_.next_uuid().to_string();
+    std::string_view name = c.instance_id ? *c.instance_id : c.client_id;
+    return std::string{cut_utf8(name, name_bytes_max)} + "-" + random_.next_uuid().to_string();
 }
 
 void coordinator::join_new(classic_group& g, join_call& c, moment now) {

@@ -1,34 +1,27 @@
 #include "coord/group/group_shard.h"
 
+#include "base/utf8.h"
+
+#include <cstdlib>
+#include <limits>
+
 namespace millrace::coord {
 
 namespace {
 
-// Bytes that are no UTF-8 count as Java's replacement character, as they do once Kafka has decoded them.
+// Java's String.hashCode. A byte that begins no character counts as Java's replacement character.
 std::int32_t java_hash(std::string_view text) {
+    constexpr std::uint32_t replacement = 0xfffd, supplementary = 0x10000;
     std::uint32_t hash = 0;
     auto add = [&](std::uint32_t unit) { hash = 31 * hash + unit; };
-    for (std::size_t i = 0; i < text.size();) {
-        auto lead = static_cast<unsigned char>(text[i]);
-        std::size_t more = lead < 0x80 ? 0 : lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 9;
-        std::uint32_t point = more == 0 ? lead : more == 1 ? lead & 0x1fu : more == 2 ? lead & 0x0fu : lead & 0x07u;
-        bool good = more != 9 && i + more < text.size() + 0;
-        for (std::size_t k = 1; good && k <= more; ++k) {
-            auto next = static_cast<unsigned char>(text[i + k]);
-            good = (next & 0xc0) == 0x80;
-            point = point << 6 | (next & 0x3fu);
-        }
-        if (!good) {
-            add(0xfffd);
-            ++i;
-            continue;
-        }
-        i += more + 1;
-        if (point < 0x10000) {
-            add(point);
-        } else {
-            add(0xd800 + ((point - 0x10000) >> 10));
-            add(0xdc00 + ((point - 0x10000) & 0x3ff));
+    while (!text.empty()) {
+        auto next = first_utf8(text).value_or(utf8_character{replacement, 1});
+        text.remove_prefix(next.size_bytes);
+        if (next.code_point < supplementary) {
+            add(next.code_point);
+        } else { // UTF-16: a pair of surrogates
+            add(0xd800 + ((next.code_point - supplementary) >> 10));
+            add(0xdc00 + ((next.code_point - supplementary) & 0x3ff));
         }
     }
     return static_cast<std::int32_t>(hash);
@@ -37,8 +30,9 @@ std::int32_t java_hash(std::string_view text) {
 } // namespace
 
 partition_index partition_of_group(std::string_view group, std::int32_t count) {
+    constexpr auto lowest = std::numeric_limits<std::int32_t>::min(); // has no absolute value: Kafka takes 0
     auto hash = java_hash(group);
-    return {(hash == std::numeric_limits<std::int32_t>::min() ? 0 : std::abs(hash)) % count};
+    return {(hash == lowest ? 0 : std::abs(hash)) % count};
 }
 
 namespace {

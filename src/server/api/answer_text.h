@@ -4,6 +4,7 @@
 // Invariant: what these functions return fits a string field of every version.
 #pragma once
 
+#include "base/utf8.h"
 #include "cluster/errc.h"
 #include "server/api/call.h"
 
@@ -12,18 +13,11 @@ namespace millrace::server {
 inline constexpr std::size_t string_bytes_max = 0x7fff;
 inline constexpr std::size_t error_text_bytes_max = 1024;
 
-// At most `bytes_max` bytes, not ending inside a UTF-8 character.
-inline std::string_view cut(std::string_view text, std::size_t bytes_max) {
-    if (text.size() <= bytes_max) return text;
-    auto end = bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-    return text.substr(0, end);
-}
 inline std::string_view keep_value(kafka::message_arena& arena, std::string_view text) {
-    return keep(arena, cut(text, string_bytes_max));
+    return keep(arena, cut_utf8(text, string_bytes_max));
 }
 inline std::string_view keep_error(kafka::message_arena& arena, std::string_view text) {
-    return keep(arena, cut(text, error_text_bytes_max));
+    return keep(arena, cut_utf8(text, error_text_bytes_max));
 }
 
 // A refusal that an answer carries per topic or per resource. Default: none.

@@ -19,7 +19,7 @@ runtime::task<kafka::describe_client_quotas_response> answer(const kafka::descri
     kafka::describe_client_quotas_response out;
     auto refuse = [&](kafka::error_code code, const std::string& why) {
         out.error_code = code;
-        out.error_message = keep(c.arena, cut(why, error_text_bytes_max));
+        out.error_message = keep_error(c.arena, why);
         out.entries = decltype(out.entries)::null();
     };
     std::vector<std::string_view> seen;

@@ -22,7 +22,7 @@ runtime::task<kafka::describe_cluster_response> answer(const kafka::describe_clu
     }
     auto brokers = c.arena.make_array<kafka::describe_cluster_response::broker_entry>(1);
     brokers[0].broker_id = c.image->node_id;
-    brokers[0].host = cut(c.advertised.host, string_bytes_max);
+    brokers[0].host = cut_utf8(c.advertised.host, string_bytes_max);
     brokers[0].port = c.advertised.port;
     out.brokers = brokers;
     out.cluster_id = c.image->cluster_id;

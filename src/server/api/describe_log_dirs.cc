@@ -54,7 +54,7 @@ runtime::task<response> answer(const kafka::describe_log_dirs_request& in, call&
     auto results = c.arena.make_array<response::result_entry>(paths.size());
     for (std::size_t d = 0; d < paths.size(); ++d) {
         auto& r = results[d];
-        r.log_dir = keep(c.arena, cut(paths[d], string_bytes_max));
+        r.log_dir = keep_value(c.arena, paths[d]);
         auto space = co_await runtime::shard::current().world().disk->space(paths[d]);
         if (space) {
             r.total_bytes = static_cast<std::int64_t>(space->total_bytes);

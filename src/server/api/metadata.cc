@@ -137,7 +137,7 @@ runtime::task<kafka::metadata_response> answer(const kafka::metadata_request& in
 
     auto brokers = c.arena.make_array<response::broker_entry>(1);
     brokers[0].node_id = c.image->node_id;
-    brokers[0].host = cut(c.advertised.host, string_bytes_max);
+    brokers[0].host = cut_utf8(c.advertised.host, string_bytes_max);
     brokers[0].port = c.advertised.port;
     out.brokers = brokers;
     out.cluster_id = c.image->cluster_id;
