@@ -9,7 +9,6 @@
 namespace millrace::coord {
 
 enum class errc : std::uint8_t {
-    loading,                   // the coordinator's records are being read
     not_coordinator,           // of this group: another shard's, or closing
     unavailable,               // the coordinator's partition cannot be written
     invalid_group_id,

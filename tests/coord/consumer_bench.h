@@ -48,29 +48,27 @@ struct consumer_bench : bench {
         take();
         return said;
     }
-    static consumer_heartbeat_request joining(const std::string& group, const client_member& m) {
+    static consumer_heartbeat_request from(const std::string& group, const client_member& m) {
         consumer_heartbeat_request r;
         r.group = group;
         r.member_id = m.id;
         r.instance_id = m.instance;
         r.client_id = "client";
         r.client_host = "/127.0.0.1";
-        r.rebalance_timeout_ms = 60'000;
-        r.topics = m.topics;
-        r.owned.emplace();
         r.id_required = true;
         return r;
     }
+    static consumer_heartbeat_request joining(const std::string& group, const client_member& m) {
+        auto r = from(group, m);
+        r.rebalance_timeout_ms = 60'000;
+        r.topics = m.topics;
+        r.owned.emplace();
+        return r;
+    }
     static consumer_heartbeat_request beating(const std::string& group, const client_member& m) {
-        consumer_heartbeat_request r;
-        r.group = group;
-        r.member_id = m.id;
-        r.instance_id = m.instance;
-        r.client_id = "client";
-        r.client_host = "/127.0.0.1";
+        auto r = from(group, m);
         r.epoch = m.epoch;
         if (m.tell_owned) r.owned = m.owned;
-        r.id_required = true;
         return r;
     }
     consumer_heartbeat_answer hear(client_member& m, const consumer_heartbeat_answer& said) {

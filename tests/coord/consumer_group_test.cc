@@ -243,6 +243,21 @@ TEST_CASE("consumer groups: an expensive expression among many topics is looked 
     CHECK(b.beat_consumer("g", m).error == std::nullopt);
 }
 
+TEST_CASE("consumer groups: a large group is not assigned anew for each of many that join at once, and settles") {
+    consumer_bench b;
+    b.put("t", 400);
+    std::vector<client_member> members;
+    for (int i = 0; i < 400; ++i) members.push_back(b.entered("g", "m" + std::to_string(i), {"t"}));
+    auto assigned = std::count_if(b.records.begin(), b.records.end(),
+                                  [](const auto& r) { return r.key.at(1) == std::byte{6}; }); // the epoch of a target
+    CHECK(assigned <= static_cast<std::ptrdiff_t>(assigned_at_once_max));
+    b.pass(seconds{1});
+    for (int round = 0; round < 4; ++round)
+        for (auto& m : members) CHECK(b.beat_consumer("g", m).error == std::nullopt);
+    CHECK(b.shown("g").state == "Stable");
+    for (const auto& m : members) CHECK(count_of(m.owned) == 1);
+}
+
 TEST_CASE("consumer groups: members commit in their epoch, and in an older one what they have owned since") {
     consumer_bench b;
     b.put("t", 2);
@@ -310,7 +325,7 @@ TEST_CASE("consumer groups: they are listed with their type, and deleted once em
     consumer_bench b;
     b.put("t", 1);
     auto m = b.entered("g", "a", {"t"});
-    CHECK(b.at->list().at(0).type == "Consumer");
+    CHECK(b.at->list().at(0).type == "consumer");
     CHECK(b.at->list().at(0).state == "Stable");
     CHECK(b.at->delete_group("g").error() == errc::group_not_empty);
     CHECK(b.leave_consumer("g", m) == std::nullopt);

@@ -54,12 +54,12 @@ class consumer_coordinator {
 
     // consumer_heartbeat.cc
     answer join_or_stay(consumer_group& g, const consumer_heartbeat_request& r, moment now);
-    answer refuse_epoch(const consumer_group& g, const consumer_heartbeat_request& r, const consumer_member& m) const;
+    answer refuse_epoch(const consumer_heartbeat_request& r, const consumer_member& m) const;
     void replace_static(consumer_group& g, const std::string& old_id, const std::string& new_id);
     bool update(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, bool is_new);
     answer advance(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, moment now);
     // consumer_leave.cc
-    answer leave(consumer_group& g, const consumer_heartbeat_request& r, moment now);
+    answer leave(consumer_group& g, const consumer_heartbeat_request& r);
     void remove(consumer_group& g, const std::string& member_id);
     void watch(consumer_group& g, consumer_member& m);
     void unwatch(consumer_member& m);
@@ -81,6 +81,7 @@ class consumer_coordinator {
     std::uint64_t hash_of_topics(const consumer_group& g) const;
     bool topics_changed(consumer_group& g);
     void bump_epoch(consumer_group& g);
+    bool assignment_is_due(const consumer_group& g, moment now) const;
     void assign(consumer_group& g, moment now);
     std::string assignor_of(const consumer_group& g) const;
     std::set<topic_id> existing_topics(const consumer_group& g, const consumer_member& m) const;

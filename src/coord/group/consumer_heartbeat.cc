@@ -1,6 +1,7 @@
 // ConsumerGroupHeartbeat (KIP-848): one call with which a member joins, says what it subscribes to and owns, hears what it is to
 // own next, and leaves.
 #include "coord/group/consumer_coordinator.h"
+#include "coord/group/consumer_refusals.h"
 #include "coord/group/reconcile.h"
 
 #include <algorithm>
@@ -8,13 +9,6 @@
 namespace millrace::coord {
 
 namespace {
-
-consumer_heartbeat_answer refused(errc why, std::string text) {
-    consumer_heartbeat_answer out;
-    out.error = why;
-    out.error_text = std::move(text);
-    return out;
-}
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
 
@@ -80,12 +74,11 @@ consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbe
         group = groups_.try_emplace(r.group).first;
         group->second.id = r.group;
     }
-    if (r.epoch < joining_epoch) return leave(group->second, r, now);
+    if (r.epoch < joining_epoch) return leave(group->second, r);
     return join_or_stay(group->second, r, now);
 }
 
-consumer_heartbeat_answer consumer_coordinator::refuse_epoch(const consumer_group&, const consumer_heartbeat_request& r,
-                                                             const consumer_member& m) const {
+consumer_heartbeat_answer consumer_coordinator::refuse_epoch(const consumer_heartbeat_request& r, const consumer_member& m) const {
     if (r.epoch == joining_epoch || r.epoch == m.at.epoch) return {};
     const bool ahead = r.epoch > m.at.epoch;
     // One that did not hear of its last step may go on, if it claims nothing that it may have lost since.
@@ -105,11 +98,9 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
     if (r.instance_id) {
         auto at = g.static_members.find(*r.instance_id);
         const auto* holder = at == g.static_members.end() ? nullptr : g.find(at->second);
-        if (!joining && !holder) return refused(errc::unknown_member, "Instance id " + *r.instance_id + " is unknown.");
+        if (!joining && !holder) return unknown_instance(*r.instance_id);
         if (holder && holder->id != id) {
-            if (!joining)
-                return refused(errc::fenced_instance, "Static member " + id + " with instance id " + *r.instance_id +
-                                                          " was fenced by member " + holder->id + ".");
+            if (!joining) return fenced_by(holder->id, id, *r.instance_id);
             if (!holder->has_left())
                 return refused(errc::unreleased_instance, "Static member " + id + " with instance id " + *r.instance_id +
                                                               " cannot join the group because the instance id is owned by " +
@@ -118,9 +109,9 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
         }
     }
     auto* m = g.find(id);
-    if (!m && !joining) return refused(errc::unknown_member, "Member " + id + " is not a member of group " + g.id + ".");
+    if (!m && !joining) return unknown_member(id, g.id);
     if (m)
-        if (auto why = refuse_epoch(g, r, *m); why.error) return why;
+        if (auto why = refuse_epoch(r, *m); why.error) return why;
     const bool is_new = m == nullptr;
     if (is_new) {
         m = &g.members[id];
@@ -131,7 +122,7 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
     bool bump = subscribes_anew || g.epoch == 0;
     if (bump || g.image_seen != topics_number_) bump |= topics_changed(g);
     if (bump) bump_epoch(g);
-    if (g.epoch > g.target_epoch) assign(g, now);
+    if (g.epoch > g.target_epoch && assignment_is_due(g, now)) assign(g, now);
     return advance(g, *m, r, now);
 }
 

@@ -1,30 +1,19 @@
 // How members of consumer groups go: they say so, they are silent for too long, or they do not give up what they must.
 #include "coord/group/consumer_coordinator.h"
+#include "coord/group/consumer_refusals.h"
 
 namespace millrace::coord {
 
-consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const consumer_heartbeat_request& r, moment) {
-    answer out;
-    std::string id = r.member_id;
+consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const consumer_heartbeat_request& r) {
+    const std::string& id = r.member_id;
     if (r.instance_id) {
         auto at = g.static_members.find(*r.instance_id);
-        if (at == g.static_members.end()) {
-            out.error = errc::unknown_member;
-            out.error_text = "Instance id " + *r.instance_id + " is unknown.";
-            return out;
-        }
-        if (at->second != id) {
-            out.error = errc::fenced_instance;
-            out.error_text = "Static member " + id + " with instance id " + *r.instance_id + " was fenced by member " + at->second + ".";
-            return out;
-        }
+        if (at == g.static_members.end()) return unknown_instance(*r.instance_id);
+        if (at->second != id) return fenced_by(at->second, id, *r.instance_id);
     }
     auto* m = g.find(id);
-    if (!m) {
-        out.error = errc::unknown_member;
-        out.error_text = "Member " + id + " is not a member of group " + g.id + ".";
-        return out;
-    }
+    if (!m) return unknown_member(id, g.id);
+    answer out;
     out.member_id = id;
     out.epoch = r.epoch;
     if (r.epoch != leaving_static_epoch) {

@@ -50,7 +50,6 @@ struct described_consumer_group {
         std::int32_t epoch = 0;
         std::vector<std::string> topics;
         std::vector<partitions> assigned, target;
-        bool classic = false;
     };
     std::string state, assignor;
     std::int32_t epoch = 0, assignment_epoch = 0;

@@ -86,6 +86,12 @@ std::set<topic_id> consumer_coordinator::existing_topics(const consumer_group& g
     return out;
 }
 
+bool consumer_coordinator::assignment_is_due(const consumer_group& g, moment now) const {
+    if (g.members.size() <= assigned_at_once_max || g.target_epoch == 0) return true;
+    auto since = now.wall.value - g.target_since.value;
+    return since < 0 || since >= assignment_interval.count(); // the clock was set back
+}
+
 void consumer_coordinator::assign(consumer_group& g, moment now) {
     assignor_input in;
     in.members.reserve(g.members.size());

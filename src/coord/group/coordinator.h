@@ -104,9 +104,10 @@ class coordinator {
     void answer(parked_call& c) { answers_.push_back(c); }
     // offsets.cc
     void expire_in(const classic_group& g, offset_table& table, timestamp_ms now);
+    // `kept_since`: what was committed before counts from then on.
+    void erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use,
+                       timestamp_ms kept_since, timestamp_ms now);
     // both_types.cc
-    delete_offsets_answer delete_consumer_offsets(const consumer_group& g, const delete_offsets_request& r);
-    result<void> delete_consumer_group(const consumer_group& g);
     void expire_consumer_offsets(timestamp_ms now);
     bool holds_nothing(const classic_group& g);
     void erase_if_no_trace(const std::string& id);

@@ -52,7 +52,6 @@ class group_partition {
     runtime::task<void> close();
 
     const std::shared_ptr<partition::replica>& replica() const { return replica_; }
-    bool stopped() const { return stopped_; }
 
   private:
     enum class state : std::uint8_t { loading, serving, failed };
@@ -98,7 +97,6 @@ class group_partition {
         explicit due_timer(group_partition& p) : timer{&on_fired}, owner{p} {}
         static void on_fired(runtime::timer& t) noexcept { static_cast<due_timer&>(t).owner.due(); }
     };
-
 
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();

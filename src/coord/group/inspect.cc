@@ -43,8 +43,8 @@ result<described_group> coordinator::describe(const std::string& id) const {
 std::vector<listed_group> coordinator::list() const {
     std::vector<listed_group> out;
     for (const auto& [id, g] : groups_)
-        out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "Classic"});
-    for (const auto& [id, g] : consumers_.all()) out.push_back({id, "consumer", std::string{g.state_name()}, "Consumer"});
+        out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "classic"});
+    for (const auto& [id, g] : consumers_.all()) out.push_back({id, "consumer", std::string{g.state_name()}, "consumer"});
     return out;
 }
 

@@ -82,11 +82,12 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
 }
 
 result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r) {
-    if (const auto* consumers = consumers_.find(r.group)) return delete_consumer_offsets(*consumers, r);
-    auto* g = find(r.group);
-    if (!g) return std::unexpected{errc::group_id_not_found};
     std::optional<std::set<std::string>> in_use = std::set<std::string>{};
-    if (g->state != classic_state::empty) {
+    if (const auto* consumers = consumers_.find(r.group)) {
+        in_use = consumers->subscribed_topics();
+    } else if (const auto* g = find(r.group); !g) {
+        return std::unexpected{errc::group_id_not_found};
+    } else if (g->state != classic_state::empty) {
         if (g->protocol_type != "consumer") return std::unexpected{errc::group_not_empty};
         in_use = g->subscribed_topics();
     }
@@ -106,16 +107,20 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
 }
 
 result<void> coordinator::delete_group(const std::string& id) {
-    if (const auto* consumers = consumers_.find(id)) return delete_consumer_group(*consumers);
-    auto* g = find(id);
-    if (!g) return std::unexpected{errc::group_id_not_found};
-    if (g->state != classic_state::empty) return std::unexpected{errc::group_not_empty};
+    const auto* consumers = consumers_.find(id);
+    const auto* g = find(id);
+    if (!consumers && !g) return std::unexpected{errc::group_id_not_found};
+    if (consumers ? !consumers->members.empty() : g->state != classic_state::empty) return std::unexpected{errc::group_not_empty};
     if (auto table = offsets_.find(id); table != offsets_.end()) {
         for (const auto& [where, offset] : table->second) records_.push_back(offset_tombstone(id, where));
         offsets_.erase(table);
     }
-    records_.push_back(group_tombstone(id));
-    groups_.erase(id);
+    if (consumers) {
+        consumers_.erase(id);
+    } else {
+        records_.push_back(group_tombstone(id));
+        groups_.erase(id);
+    }
     return {};
 }
 
@@ -160,19 +165,20 @@ void coordinator::expire_in(const classic_group& g, offset_table& table, timesta
     if (used && g.state != classic_state::stable) return; // what its members read is about to change
     auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
     if (!topics) return; // members, and what they read is not known
-    for (auto at = table.begin(); at != table.end();) {
-        const auto& o = at->second;
-        // A group that had members keeps its offsets from when the last one left; what a tool committed later, from then.
-        auto since = g.protocol_type && !used ? std::max(o.committed, g.state_since) : o.committed;
-        const bool old = o.expires != no_timestamp ? now >= o.expires
-                                                   : now.value - since.value >= settings_.offsets_retention_ms;
-        if (!old || topics->contains(at->first.topic)) {
-            ++at;
-            continue;
-        }
-        records_.push_back(offset_tombstone(g.id, at->first));
-        at = table.erase(at);
-    }
+    // A group that had members keeps its offsets from when the last one left; what a tool committed later, from then.
+    erase_expired(g.id, table, *topics, g.protocol_type && !used ? g.state_since : no_timestamp, now);
+}
+
+void coordinator::erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use,
+                                timestamp_ms kept_since, timestamp_ms now) {
+    std::erase_if(table, [&](const auto& entry) {
+        const auto& [where, o] = entry;
+        const auto since = std::max(o.committed, kept_since);
+        const bool old = o.expires != no_timestamp ? now >= o.expires : now.value - since.value >= settings_.offsets_retention_ms;
+        if (!old || in_use.contains(where.topic)) return false;
+        records_.push_back(offset_tombstone(group, where));
+        return true;
+    });
 }
 
 bool coordinator::holds_nothing(const classic_group& g) {

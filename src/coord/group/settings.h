@@ -36,6 +36,10 @@ inline constexpr std::size_t pending_members_max = 100'000;
 inline constexpr std::size_t stored_string_bytes_max = 32'767;
 // Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.
 inline constexpr std::size_t stored_record_bytes_max = 1'000'000;
+// A consumer group of more members is assigned anew at most once in the interval, or their joining would cost its square.
+// There is always another heartbeat soon that does it.
+inline constexpr std::size_t assigned_at_once_max = 200;
+inline constexpr runtime::milliseconds assignment_interval{1000};
 // Members and groups that one call of `on_time` looks at, so that the shard goes on with other work in between.
 inline constexpr std::size_t due_looked_at_max = 1000;
 

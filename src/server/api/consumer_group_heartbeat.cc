@@ -18,7 +18,7 @@ coord::consumer_heartbeat_request plain(const request& in, const call& c) {
     out.group = in.group_id;
     out.member_id = in.member_id;
     out.client_id = c.client_id;
-    out.client_host = c.client_host;
+    out.client_host = "/" + std::string{c.client_host}; // as Java prints an address
     out.epoch = in.member_epoch;
     out.instance_id = owned(in.instance_id);
     out.rack_id = owned(in.rack_id);

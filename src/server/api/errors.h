@@ -79,7 +79,6 @@ constexpr kafka::error_code to_kafka(coord::errc e) {
     using enum coord::errc;
     using kafka::error_code;
     switch (e) {
-    case loading: return error_code::coordinator_load_in_progress;
     case not_coordinator: return error_code::not_coordinator;
     case unavailable:
     case groups_full: return error_code::coordinator_not_available;

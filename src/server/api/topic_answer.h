@@ -10,7 +10,7 @@ namespace millrace::server {
 
 // Kafka's own topics, by name: clients are told so whether or not the topic exists.
 inline bool is_internal_name(std::string_view name) {
-    return name == "__consumer_offsets" || name == "__transaction_state" || name == "__share_group_state";
+    return name == coord::offsets_topic || name == "__transaction_state" || name == "__share_group_state";
 }
 
 inline kafka::error_code code_of_missing(std::string_view name) {
