@@ -9,13 +9,13 @@ What it cannot undo: a rename over an existing file, and a removal. Exit code 77
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.commands import run  # noqa: E402
 from harness.kernel_trace import KernelTrace  # noqa: E402
 from power_cut import SKIPPED, PowerCutDisk  # noqa: E402
 
@@ -72,16 +72,9 @@ class NameWatch:
 
 def born(path):
     try:
-        return float(run_output("stat", "-c", "%.W", path))
+        return float(run("stat", "-c", "%.W", path))
     except OSError:  # gone meanwhile
         return 0.0
-
-
-def run_output(*command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(done.stderr.strip())
-    return done.stdout
 
 
 def take_away(paths):

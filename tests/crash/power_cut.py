@@ -8,9 +8,12 @@ import fcntl
 import os
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.commands import run  # noqa: E402
 
 EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NOLOGFLUSH = 2
@@ -61,12 +64,6 @@ class PowerCutDisk:
 
     def __exit__(self, *_):
         self.close()
-
-
-def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 def write(path, sync_file, sync_directory):

@@ -1,8 +1,9 @@
 """Kernel tracepoints in an instance of their own, so that nobody else's tracing is touched. Root, tracefs."""
 import os
-import subprocess
 import tempfile
 import time
+
+from .commands import run
 
 
 class KernelTrace:
@@ -57,9 +58,3 @@ class KernelTrace:
 
     def __exit__(self, *_):
         self.close()
-
-
-def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -10,6 +10,23 @@ using namespace millrace::log;
 
 namespace {
 
+// Operation: an append_entry or a flush_waiter; `begin` hands it to the log. Yields whether it went well.
+template <class Operation, void (partition_log::*begin)(Operation&)> struct awaited : Operation {
+    std::coroutine_handle<> waiter{};
+    partition_log* log = nullptr;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> h) {
+        waiter = h;
+        this->done = [](runtime::completion& c) noexcept {
+            static_cast<awaited&>(static_cast<Operation&>(c)).waiter.resume();
+        };
+        (log->*begin)(*this);
+    }
+    bool await_resume() const noexcept { return this->res >= 0; }
+};
+using writing = awaited<append_entry, &partition_log::append>;
+using flushing = awaited<flush_waiter, &partition_log::request_flush>;
+
 const std::string root = "/data";
 
 // One process of a broker, as far as one partition's log goes.
@@ -66,32 +83,6 @@ struct process {
     // True: acknowledged, so it survives whatever comes.
     bool append_and_flush(std::int64_t mark) {
         struct flow {
-            struct writing : append_entry {
-                std::coroutine_handle<> waiter{};
-                partition_log* log = nullptr;
-                bool await_ready() const noexcept { return false; }
-                void await_suspend(std::coroutine_handle<> h) {
-                    waiter = h;
-                    done = [](runtime::completion& c) noexcept {
-                        static_cast<writing&>(static_cast<append_entry&>(c)).waiter.resume();
-                    };
-                    log->append(*this);
-                }
-                bool await_resume() const noexcept { return res >= 0; }
-            };
-            struct flushing : flush_waiter {
-                std::coroutine_handle<> waiter{};
-                partition_log* log = nullptr;
-                bool await_ready() const noexcept { return false; }
-                void await_suspend(std::coroutine_handle<> h) {
-                    waiter = h;
-                    done = [](runtime::completion& c) noexcept {
-                        static_cast<flushing&>(static_cast<flush_waiter&>(c)).waiter.resume();
-                    };
-                    log->request_flush(*this);
-                }
-                bool await_resume() const noexcept { return res >= 0; }
-            };
             static runtime::task<bool> both(partition_log* log, std::int64_t mark) {
                 auto bytes = samples::make_batch(log->end_offset().value, 1, mark, 200 + static_cast<std::size_t>(mark % 7) * 100);
                 writing w;
