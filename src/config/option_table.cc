@@ -26,7 +26,7 @@ constexpr option table[] = {
     {"Node", "log.dirs", list, "", "Data directories, by comma; empty: $STATE_DIRECTORY, else ./millrace-data."},
     {"Node", "shards", shard_count, "auto", "Event loops, one thread each; auto: one per usable core.", 1, 1024},
     {"Node", "shard.pin", boolean, "true", "Bind each shard's thread to its core."},
-    {"Node", "connection.move.bytes", integer, "4194304", "Bytes a connection writes or reads before it may move to the shard that owns most of them; 0: never.", 0, int_max},
+    {"Node", "connection.move.bytes", bytes, "4194304", "Bytes a connection writes or reads before it may move to the shard that owns most of them; 0: never.", 0, int_max},
     {"Node", "open.files.max", integer, "0", "Descriptors that files and connections share; 0: the process limit.", 0, int_max},
 
     {"Network", "listeners", endpoints, "PLAINTEXT://127.0.0.1:9092", "Addresses to listen on, by comma; an empty host is every address."},

@@ -2,7 +2,7 @@
 """Broker CPU seconds per GB: produce (librdkafka, 1 KiB records, 1 MB batches, one partition, acks=1) and hot fetch of the
 same data, Millrace and the reference broker in turn, and the pumps that say what the machine itself costs, in one run.
 
-  cost.py [--quick] [--check] [--pairs N] [--gb X] [--fetch-bytes N] [--json FILE]
+  cost.py [--quick] [--check] [--pairs N] [--gb X] [--fetch-bytes N] [--json FILE] [--option KEY=VALUE ...]
 
   --quick        2 pairs of 0.3 GB, to see that it works
   --check        fails where a target is missed: produce at most a quarter of the reference, fetch below it in every pair and
@@ -183,13 +183,15 @@ def main():
     options.add_argument("--gb", type=float, default=1.5)
     options.add_argument("--fetch-bytes", type=int, default=1 << 20)
     options.add_argument("--json")
+    options.add_argument("--option", action="append", default=[], help="of Millrace, to see what it changes")
     asked = options.parse_args()
     if os.cpu_count() < 2:
         sys.exit("two cores are needed: one for the broker, one for its clients")
     pairs, gb = (2, 0.3) if asked.quick else (asked.pairs, asked.gb)
     records = int(gb * 1e9 / RECORD_BYTES)
     print(f"{pairs} pairs of {gb} GB; load average {os.getloadavg()[0]:.1f} before the start (a busy machine makes these figures worthless)")
-    figures, brokers, alone = Figures(), [Broker()], Broker()
+    set_to = [word for pair in asked.option for word in ("--" + pair.split("=", 1)[0], pair.split("=", 1)[1])]
+    figures, brokers, alone = Figures(), [Broker(options=set_to)], Broker(options=set_to)
     if has_reference():
         brokers.append(Reference())
     else:
