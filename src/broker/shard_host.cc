@@ -21,6 +21,8 @@ coord::group_settings settings_of(const config::broker_options& o) {
     s.group_size_max = static_cast<std::size_t>(o.group_max_size);
     s.consumer_session_timeout = milliseconds{o.group_consumer_session_timeout_ms};
     s.consumer_heartbeat_interval = milliseconds{o.group_consumer_heartbeat_interval_ms};
+    s.consumer_assignment_interval = milliseconds{o.group_consumer_assignment_interval_ms};
+    s.consumer_migration = coord::migration_policy_named(o.group_consumer_migration_policy);
     s.consumer_group_size_max = static_cast<std::size_t>(o.group_consumer_max_size);
     s.consumer_assignors = o.group_consumer_assignors;
     s.offset_metadata_bytes_max = static_cast<std::size_t>(o.offset_metadata_max_bytes);

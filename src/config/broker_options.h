@@ -52,6 +52,8 @@ struct broker_options {
     std::int32_t group_max_size = 2'147'483'647;
     std::int32_t group_consumer_session_timeout_ms = 45'000;
     std::int32_t group_consumer_heartbeat_interval_ms = 5000;
+    std::int32_t group_consumer_assignment_interval_ms = 1000;
+    std::string group_consumer_migration_policy = "bidirectional";
     std::int32_t group_consumer_max_size = 2'147'483'647;
     std::vector<std::string> group_consumer_assignors{"uniform", "range"};
     std::int32_t offsets_topic_num_partitions = 50;

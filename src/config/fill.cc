@@ -53,6 +53,8 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.group_max_size = small("group.max.size");
     o.group_consumer_session_timeout_ms = small("group.consumer.session.timeout.ms");
     o.group_consumer_heartbeat_interval_ms = small("group.consumer.heartbeat.interval.ms");
+    o.group_consumer_assignment_interval_ms = small("group.consumer.assignment.interval.ms");
+    o.group_consumer_migration_policy = text("group.consumer.migration.policy");
     o.group_consumer_max_size = small("group.consumer.max.size");
     o.group_consumer_assignors = split_list(text("group.consumer.assignors"));
     o.offsets_topic_num_partitions = small("offsets.topic.num.partitions");

@@ -51,6 +51,8 @@ constexpr option table[] = {
     {"Groups", "group.max.size", integer, "2147483647", "Members of one group.", 1, int_max},
     {"Groups", "group.consumer.session.timeout.ms", duration, "45000", "A member of a consumer group that is silent for this long is out.", 1, int_max},
     {"Groups", "group.consumer.heartbeat.interval.ms", duration, "5000", "How often members of consumer groups are to be heard of.", 1, int_max},
+    {"Groups", "group.consumer.assignment.interval.ms", duration, "1000", "A consumer group is assigned anew at most once in this time.", 0, int_max},
+    {"Groups", "group.consumer.migration.policy", word, "bidirectional", "Whether groups change between the classic and the consumer protocol while they have members.", 0, 0, "disabled,upgrade,downgrade,bidirectional"},
     {"Groups", "group.consumer.max.size", integer, "2147483647", "Members of one consumer group.", 1, int_max},
     {"Groups", "group.consumer.assignors", list, "uniform,range", "Assignors that members of consumer groups may ask for; the first is used when none does.", 0, 0, "uniform,range"},
     {"Groups", "offsets.topic.num.partitions", integer, "50", "Partitions of the topic that groups are kept in, when it is created.", 1, 10'000},

@@ -25,6 +25,8 @@ inline std::size_t count_of(const partition_set& set) {
 }
 
 struct consumer_bench : bench {
+    consumer_bench() { settings.consumer_assignment_interval = milliseconds{0}; } // what a test changes takes effect at once
+
     std::shared_ptr<cluster::image> topics = std::make_shared<cluster::image>();
 
     topic_id put(const std::string& name, int partitions) {

@@ -243,19 +243,51 @@ TEST_CASE("consumer groups: an expensive expression among many topics is looked 
     CHECK(b.beat_consumer("g", m).error == std::nullopt);
 }
 
-TEST_CASE("consumer groups: a large group is not assigned anew for each of many that join at once, and settles") {
+TEST_CASE("consumer groups: a group is assigned anew once in the interval, however many join meanwhile, and settles") {
     consumer_bench b;
+    b.settings.consumer_assignment_interval = seconds{1};
     b.put("t", 400);
+    auto assigned = [&] {
+        return std::count_if(b.records.begin(), b.records.end(), [](const auto& r) { return r.key.at(1) == std::byte{6}; }); // the epoch of a target
+    };
     std::vector<client_member> members;
     for (int i = 0; i < 400; ++i) members.push_back(b.entered("g", "m" + std::to_string(i), {"t"}));
-    auto assigned = std::count_if(b.records.begin(), b.records.end(),
-                                  [](const auto& r) { return r.key.at(1) == std::byte{6}; }); // the epoch of a target
-    CHECK(assigned <= static_cast<std::ptrdiff_t>(assigned_at_once_max));
+    CHECK(assigned() == 1);
+    CHECK(b.shown("g").state == "Assigning");
     b.pass(seconds{1});
     for (int round = 0; round < 4; ++round)
         for (auto& m : members) CHECK(b.beat_consumer("g", m).error == std::nullopt);
+    CHECK(assigned() == 2);
     CHECK(b.shown("g").state == "Stable");
     for (const auto& m : members) CHECK(count_of(m.owned) == 1);
+}
+
+TEST_CASE("consumer groups: a group's own session timeout, heartbeat interval and assignment interval count instead of the broker's") {
+    consumer_bench b;
+    b.put("t", 2);
+    own_group_settings own;
+    b.settings.own = [&](std::string_view group) { return group == "g" ? own : own_group_settings{}; };
+    own.consumer_session_timeout = seconds{60};
+    own.consumer_heartbeat_interval = seconds{7};
+    own.consumer_assignment_interval = seconds{15};
+    client_member m, other;
+    m.id = "a";
+    m.topics = other.topics = {"t"};
+    other.id = "b";
+    CHECK(b.join_consumer("g", m).interval == seconds{7});
+    CHECK(b.join_consumer("other", other).interval == b.settings.consumer_heartbeat_interval);
+    auto late = b.entered("g", "c", {"t"});
+    CHECK(b.shown("g").state == "Assigning");
+    b.pass(seconds{16});
+    CHECK(b.beat_consumer("g", late).error == std::nullopt);
+    CHECK(b.shown("g").state == "Reconciling");
+    b.pass(seconds{43});
+    CHECK(b.shown("g").members.size() == 2);
+    CHECK(b.shown("other").members.empty());
+    own.consumer_session_timeout = seconds{45}; // from the next heartbeat on
+    CHECK(b.beat_consumer("g", late).error == std::nullopt);
+    b.pass(seconds{46});
+    CHECK(b.shown("g").members.empty());
 }
 
 TEST_CASE("consumer groups: members commit in their epoch, and in an older one what they have owned since") {

@@ -199,11 +199,11 @@ consumer_heartbeat_answer consumer_coordinator::advance(consumer_group& g, consu
             revoke_in_time(m, now);
         }
     }
-    m.session_deadline = now.mono + settings_.consumer_session_timeout;
+    m.session_deadline = now.mono + settings_.session_timeout_of(g.id);
     watch(g, m);
     out.member_id = m.id;
     out.epoch = m.at.epoch;
-    out.interval = settings_.consumer_heartbeat_interval;
+    out.interval = settings_.heartbeat_interval_of(g.id);
     if (r.is_full() || changed) out.assignment = without_epochs(m.at.assigned);
     return out;
 }

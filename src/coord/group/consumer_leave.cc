@@ -89,7 +89,7 @@ void consumer_coordinator::on_time(moment now, std::size_t members_max) {
 void consumer_coordinator::loaded(moment now) {
     for (auto& [id, g] : groups_)
         for (auto& [member_id, m] : g.members) {
-            m.session_deadline = now.mono + settings_.consumer_session_timeout;
+            m.session_deadline = now.mono + settings_.session_timeout_of(id);
             revoke_in_time(m, now);
             watch(g, m);
         }

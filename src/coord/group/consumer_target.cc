@@ -87,9 +87,9 @@ std::set<topic_id> consumer_coordinator::existing_topics(const consumer_group& g
 }
 
 bool consumer_coordinator::assignment_is_due(const consumer_group& g, moment now) const {
-    if (g.members.size() <= assigned_at_once_max || g.target_epoch == 0) return true;
-    auto since = now.wall.value - g.target_since.value;
-    return since < 0 || since >= assignment_interval.count(); // the clock was set back
+    if (g.target_epoch == 0) return true;
+    const auto since = now.wall.value - g.target_since.value;
+    return since < 0 || since >= settings_.assignment_interval_of(g.id).count(); // the clock was set back
 }
 
 void consumer_coordinator::assign(consumer_group& g, moment now) {

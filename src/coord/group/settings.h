@@ -7,10 +7,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::coord {
+
+// What one group has instead of the broker's; unset: nothing.
+struct own_group_settings {
+    std::optional<runtime::milliseconds> consumer_session_timeout;    // consumer.session.timeout.ms
+    std::optional<runtime::milliseconds> consumer_heartbeat_interval; // consumer.heartbeat.interval.ms
+    std::optional<runtime::milliseconds> consumer_assignment_interval; // consumer.assignment.interval.ms
+};
+
+// group.consumer.migration.policy: may a group change its protocol while it has members?
+enum class migration_policy : std::uint8_t { disabled, upgrade, downgrade, bidirectional };
+
+inline migration_policy migration_policy_named(std::string_view name) { // REQUIRES: the name of one
+    using enum migration_policy;
+    return name == "disabled" ? disabled : name == "upgrade" ? upgrade : name == "downgrade" ? downgrade : bidirectional;
+}
+inline bool may_upgrade(migration_policy p) { return p == migration_policy::upgrade || p == migration_policy::bidirectional; }
+inline bool may_downgrade(migration_policy p) { return p == migration_policy::downgrade || p == migration_policy::bidirectional; }
 
 struct group_settings {
     runtime::milliseconds session_timeout_min{6000};    // group.min.session.timeout.ms
@@ -22,8 +42,23 @@ struct group_settings {
     runtime::milliseconds offsets_check_interval{600000}; // offsets.retention.check.interval.ms
     runtime::milliseconds consumer_session_timeout{45000};   // group.consumer.session.timeout.ms
     runtime::milliseconds consumer_heartbeat_interval{5000}; // group.consumer.heartbeat.interval.ms
+    runtime::milliseconds consumer_assignment_interval{1000}; // group.consumer.assignment.interval.ms
     std::size_t consumer_group_size_max = 2147483647;        // group.consumer.max.size
     std::vector<std::string> consumer_assignors{"uniform", "range"}; // group.consumer.assignors; not empty, all known
+    migration_policy consumer_migration = migration_policy::bidirectional; // group.consumer.migration.policy
+    // Asked for with each decision that needs one, with the group's id, so that a change takes effect with the next heartbeat.
+    // Called on the shard of the group's coordinator; null: no group has settings of its own.
+    std::function<own_group_settings(std::string_view)> own;
+
+    runtime::milliseconds session_timeout_of(std::string_view group) const {
+        return own ? own(group).consumer_session_timeout.value_or(consumer_session_timeout) : consumer_session_timeout;
+    }
+    runtime::milliseconds heartbeat_interval_of(std::string_view group) const {
+        return own ? own(group).consumer_heartbeat_interval.value_or(consumer_heartbeat_interval) : consumer_heartbeat_interval;
+    }
+    runtime::milliseconds assignment_interval_of(std::string_view group) const {
+        return own ? own(group).consumer_assignment_interval.value_or(consumer_assignment_interval) : consumer_assignment_interval;
+    }
 };
 
 // A member that has joined and is not heard of again while the others still join (Kafka's classic group has the same).
@@ -36,10 +71,6 @@ inline constexpr std::size_t pending_members_max = 100'000;
 inline constexpr std::size_t stored_string_bytes_max = 32'767;
 // Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.
 inline constexpr std::size_t stored_record_bytes_max = 1'000'000;
-// A consumer group of more members is assigned anew at most once in the interval, or their joining would cost its square.
-// There is always another heartbeat soon that does it.
-inline constexpr std::size_t assigned_at_once_max = 200;
-inline constexpr runtime::milliseconds assignment_interval{1000};
 // Members and groups that one call of `on_time` looks at, so that the shard goes on with other work in between.
 inline constexpr std::size_t due_looked_at_max = 1000;
 
