@@ -45,12 +45,12 @@ def incomplete(manifest):
         lacking = every - set(c["scenarios"]) - set(c["without"]) - own
         gaps += [f"{c['name']} lacks {s} and gives no reason" for s in sorted(lacking)]
         gaps += [f"{c['name']} is read by nobody"] * (f"cross_read/{c['name']}" not in every)
-    return gaps + [f"{n} is not in the manifest" for n in toolchain.INSTALL if n not in {c["name"] for c in drivers}]
+    return gaps + [f"{n} is not in the manifest" for n in toolchain.INSTALL if n not in {c["name"] for c in manifest["clients"]}]
 
 
 def cells_of(manifest, pattern):
     """Ordered so that each client's own cells come first, then what others wrote, then the tools, deletions, groups last."""
-    late = lambda s: 3 if s.startswith("group_") else 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
+    late = lambda s: 3 if s.startswith(WAITING) else 1 if s.startswith("cross_read/") else 2 if s == "delete_recreate" else 0
     cells = [(c, s) for c in manifest["clients"] for s in c["scenarios"]]
     cells.sort(key=lambda cell: (late(cell[1]), "driver" in cell[0]))
     title = lambda c, s: f"{c['name']} {c['version']} {s}"
@@ -58,19 +58,20 @@ def cells_of(manifest, pattern):
     return [(c, s) for c, s in cells if fits(title(c, s))]
 
 
-# Group cells mostly wait, so this many clients have theirs at the same time, after all other cells.
+# Cells of groups and of whole applications mostly wait, so this many clients have theirs at the same time, after all other cells.
+WAITING = ("group_", "streams_", "connect_")
 GROUP_CLIENTS = 4
 
 
 def phases(cells):
     """(cells to run one after the other, then lists of a client's cells, the lists at the same time)."""
-    grouped = lambda cell: cell[1].startswith("group_")
+    grouped = lambda cell: cell[1].startswith(WAITING)
     owners = list(dict.fromkeys(client["name"] for client, _ in filter(grouped, cells)))
     owners.sort(key=lambda name: name not in SLOW)
     return [c for c in cells if not grouped(c)], [[c for c in cells if grouped(c) and c[0]["name"] == o] for o in owners]
 
 
-SLOW = ("kafka-clients", "kcat", "aiokafka")
+SLOW = ("kafka-clients", "kafka-streams", "kafka-connect", "kcat", "aiokafka")
 
 
 def table(manifest, results):
@@ -105,7 +106,7 @@ def install_all(names):
 # Clients that share an installation, or Debian's package lock, are installed one after the other.
 FAMILIES = [
     ("kcat", "librdkafka", "confluent-kafka-python", "aiokafka"),
-    ("kafka-clients",),
+    ("kafka-clients", "kafka-streams", "kafka-connect"),
     ("franz-go", "sarama"),
     ("kafkajs",),
 ]
@@ -116,7 +117,7 @@ def run_cell(c, kafka_tools, client, scenario):
     try:
         if "driver" in client:
             got = c.ask(client["driver"], "version")
-            assert got == client["version"], f"the tools are {got}, the manifest says {client['version']}"
+            assert got == client["version"], f"{client['name']} is {got}, the manifest says {client['version']}"
             getattr(kafka_tools, scenario)()
         else:
             scenarios.run(c, client["name"], scenario)

@@ -1,6 +1,3 @@
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
 import java.time.Duration;
 import java.util.*;
 import java.util.concurrent.Future;
@@ -192,19 +189,6 @@ public final class Driver {
     }
 
     public static void main(String[] args) throws Exception {
-        PrintStream out = System.out;
-        Driver driver = new Driver();
-        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
-        for (String line; (line = lines.readLine()) != null; ) {
-            String said;
-            try {
-                said = "ok " + driver.run(line.trim().split(" +"));
-            } catch (Throwable e) {
-                e.printStackTrace();
-                said = "fail " + e.toString().replace('\n', ' ');
-            }
-            out.println(said.trim());
-        }
-        System.exit(0);
+        Lines.serve(new Driver()::run);
     }
 }

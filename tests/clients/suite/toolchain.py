@@ -69,6 +69,19 @@ def sources(folder, *endings):
     return sorted(f"{folder}/{n}" for n in os.listdir(os.path.join(HERE, folder)) if n.endswith(endings))
 
 
+def check_sums(pinned, directory):
+    """Every file of the directory has the SHA-256 that `pinned` names (lines as of sha256sum), and none is missing or more."""
+    with open(pinned) as f:
+        want = {name: digest for digest, name in (line.split() for line in f)}
+    have = {}
+    for name in os.listdir(directory):
+        with open(os.path.join(directory, name), "rb") as f:
+            have[name] = hashlib.sha256(f.read()).hexdigest()
+    wrong = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
+    if wrong:
+        raise RuntimeError(f"not what {os.path.basename(pinned)} says: {', '.join(wrong)}")
+
+
 def kcat():
     debian("kcat")
     return [sys.executable, os.path.join(HERE, "kcat/driver.py")], {}
@@ -129,23 +142,26 @@ def java_class_path():
     at_least("javac", ["-version"], (17, 0))
     at_least("mvn", ["-version"], (3, 6))
 
+    pins = ["java/pom.xml", "java/jars.sha256"]
+
     def fetch(made):
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={made}/lib"]
-        sh("mvn", "-q", "-B", "-f", os.path.join(HERE, "java/pom.xml"), *goal)
+        sh("mvn", "-q", "-B", "-C", "-f", os.path.join(HERE, pins[0]), *goal)
+        check_sums(os.path.join(HERE, pins[1]), made + "/lib")
 
-    jars = once("java-lib", ["java/pom.xml"], fetch) + "/lib/*"
+    jars = once("java-lib", pins, fetch) + "/lib/*"
     code = sources("java", ".java")
 
     def build(made):
         sh("javac", "-nowarn", "-d", made, "-cp", jars, *(os.path.join(HERE, c) for c in code))
 
-    return once("java", ["java/pom.xml", *code], build) + ":" + jars
+    return once("java", [*pins, *code], build) + ":" + jars
 
 
-def java():
+def java(program):
     settings = os.path.join(HERE, "java/log4j2.properties")
     quiet = f"-Dlog4j2.configurationFile={settings}"
-    return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", quiet, "-cp", java_class_path(), "Driver"], {}
+    return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", quiet, "-cp", java_class_path(), program], {}
 
 
 INSTALL = {
@@ -156,5 +172,7 @@ INSTALL = {
     "franz-go": lambda: go("franz"),
     "sarama": lambda: go("sarama"),
     "kafkajs": node,
-    "kafka-clients": java,
+    "kafka-clients": lambda: java("Driver"),
+    "kafka-streams": lambda: java("WordCount"),
+    "kafka-connect": lambda: java("ConnectWorker"),
 }

@@ -5,12 +5,12 @@ import os
 import re
 import time
 
-from . import dump_log, group_tools
+from . import applications, dump_log, group_tools
 
 TOOL_S = 60
 
 
-class Tools(group_tools.GroupTools):
+class Tools(group_tools.GroupTools, applications.Applications):
     """`c` is the run's context: ask(), topic(), names and the work directory."""
 
     def __init__(self, c):
