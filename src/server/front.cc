@@ -85,11 +85,17 @@ std::optional<bool> front::has_time(shard_id there) {
     auto& before = samples_[there.value];
     busy_sample now{runtime::shard::current().now(), here_.shards[there.value]->load->busy_ns.read()};
     auto passed = now.when - before.when;
-    if (passed < busy_sample_min) return std::nullopt;
+    if (passed < busy_sample_min) {
+        if (before.moves_left == 0) return std::nullopt;
+        --before.moves_left;
+        return true;
+    }
     auto busy = std::chrono::nanoseconds{now.busy_ns - before.busy_ns};
     before = now;
     if (passed > busy_sample_max) return std::nullopt;
-    return busy < passed * busy_part_max;
+    const bool free = busy < passed * busy_part_max;
+    if (free) before.moves_left = moves_per_sample_max - 1;
+    return free;
 }
 
 task<void> front::serve(std::unique_ptr<connection> c) {

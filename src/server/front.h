@@ -30,6 +30,7 @@ class front final {
     static constexpr double busy_part_max = 0.5;
     static constexpr auto busy_sample_min = runtime::milliseconds{20};
     static constexpr auto busy_sample_max = runtime::seconds{2};
+    static constexpr unsigned moves_per_sample_max = 16; // to one shard, before it is looked at again
 
     front(shard_context& here, connection_count& total);
     ~front(); // REQUIRES: closed
@@ -67,6 +68,7 @@ class front final {
     struct busy_sample {
         runtime::mono_time when{};
         std::uint64_t busy_ns = 0;
+        unsigned moves_left = 0; // that this sample still allows
     };
 
     void accepted(entrance& at, std::unique_ptr<runtime::stream> s);

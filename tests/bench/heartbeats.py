@@ -7,11 +7,13 @@ heartbeats, Millrace and the reference broker in turn, in one run.
   --check             fails if Millrace takes more than a fifth of the reference's CPU time
   MILLRACE_REFERENCE  the reference broker's script (tests/harness/broker.py); without it Millrace stands alone
 
-Every member is heard of once in 5 s. One connection carries one member of each group. CPU share: CPU seconds of the broker per
-second; latency as one client sees it who sends one heartbeat at a time on each connection.
+Every member is heard of once in 5 s, on a connection of its own, as clients do it. CPU share: CPU seconds of the broker per
+second; latency as a client sees it who waits for each answer, ten of them at a time.
 """
 import argparse
+import multiprocessing
 import os
+import resource
 import statistics
 import struct
 import sys
@@ -29,7 +31,8 @@ TOPIC, COORDINATOR_BUSY = "beats", (14, 15, 16)
 
 
 class Member:
-    def __init__(self, group, number):
+    def __init__(self, address, group, number):
+        self.connection = wire.Connection(address, 60)
         self.group, self.id, self.epoch, self.owned, self.told = group, f"member-{number:04d}-of-{group}", 0, b"\x01", True
 
     def request(self):
@@ -62,15 +65,14 @@ class Member:
 
 
 class Crowd:
-    """One connection with one member of each group."""
+    """One member of each group; a thread's work."""
 
     def __init__(self, address, groups, number):
-        self.connection = wire.Connection(address, 60)
-        self.members = [Member(f"group-{g:05d}", number) for g in range(groups)]
+        self.members = [Member(address, f"group-{g:05d}", number) for g in range(groups)]
 
     def beat(self, member):
         began = time.perf_counter()
-        answer = self.connection.call(CONSUMER_GROUP_HEARTBEAT, 1, member.request(), flexible=True)
+        answer = member.connection.call(CONSUMER_GROUP_HEARTBEAT, 1, member.request(), flexible=True)
         took = time.perf_counter() - began
         return took, member.answered(answer)
 
@@ -90,6 +92,17 @@ class Crowd:
             count += 1
 
 
+def open_files(wanted):
+    """Room for a connection per member; what is started from here inherits it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    except (ValueError, PermissionError):
+        sys.exit(f"{wanted} open files are needed, {hard} are allowed: raise it (ulimit -n), or take fewer --groups")
+
+
 def all_at_once(crowds, what):
     threads = [threading.Thread(target=what, args=(crowd,)) for crowd in crowds]
     for thread in threads:
@@ -107,6 +120,33 @@ def prepare(broker, groups, members):
     for _ in range(SETTLE_ROUNDS):
         all_at_once(crowds, Crowd.once)
     return crowds
+
+
+def client(broker, groups, members, orders):
+    """All members of one broker, in a process of its own: a process may have too few open files for those of two."""
+    open_files(groups * members + 1000)
+    crowds = prepare(broker, groups, members)
+    orders.send(None)
+    while (seconds := orders.recv()) is not None:
+        all_at_once(crowds, Crowd.once)  # nobody may time out while the other one is measured
+        orders.send(measure(broker, crowds, seconds))
+
+
+class Clients:
+    def __init__(self, broker, groups, members):
+        self.orders, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=client, args=(broker, groups, members, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.orders.recv()
+
+    def measure(self, seconds):
+        self.orders.send(seconds)
+        return self.orders.recv()
+
+    def close(self):
+        self.orders.send(None)
+        self.process.join()
 
 
 def measure(broker, crowds, seconds):
@@ -129,16 +169,18 @@ def main():
     if len(brokers) == 1:
         print("skip the reference broker: MILLRACE_REFERENCE is not set")
     found = {broker.name: [] for broker in brokers}
+    clients = {}
     try:
-        crowds = {}
-        for broker in brokers:
+        for broker in brokers:  # all before the first client, whose ports might be the ones that they chose
             broker.start()
-            crowds[broker.name] = prepare(broker, asked.groups, asked.members)
+        for broker in brokers:
+            clients[broker.name] = Clients(broker, asked.groups, asked.members)
         for _ in range(asked.rounds):
             for broker in brokers:
-                all_at_once(crowds[broker.name], Crowd.once)  # nobody may time out while the other one is measured
-                found[broker.name].append(measure(broker, crowds[broker.name], asked.seconds))
+                found[broker.name].append(clients[broker.name].measure(asked.seconds))
     finally:
+        for each in clients.values():
+            each.close()
         for broker in brokers:
             broker.close()
     print(f"{'broker':10} {'CPU share':>10} {'p50 µs':>8} {'p99 µs':>8} {'heartbeats':>11} {'errors':>7}   medians of {asked.rounds} rounds of {asked.seconds} s")

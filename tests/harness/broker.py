@@ -3,6 +3,7 @@ MILLRACE_REFERENCE names a script that knows `start PORT KEY=VALUE…`, `stop PO
 """
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -15,6 +16,7 @@ from .client import Client
 from .wire import API_VERSIONS
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SERVER_PORTS = (10000, 32000)
 START_SECONDS = 30
 
 
@@ -23,9 +25,12 @@ def binary():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that no client is given: below the kernel's range for those. The one above it is free too, for the reference's
+    controller."""
+    while True:
+        port = random.randrange(*SERVER_PORTS)
+        if is_free(("127.0.0.1", port)) and is_free(("127.0.0.1", port + 1)):
+            return port
 
 
 def is_free(address):

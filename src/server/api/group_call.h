@@ -10,7 +10,7 @@ namespace millrace::server {
 
 // What a group request weighs in the choice of the connection's shard: a member's connection to its coordinator carries
 // little and often, and each request for another shard wakes that shard and is woken by it.
-inline constexpr std::uint64_t group_request_weight_bytes = 256 << 10;
+inline constexpr std::uint64_t group_request_weight_bytes = 1 << 20;
 
 struct group_place {
     shard_context* owner = nullptr;
