@@ -1,16 +1,34 @@
 // Frame: u32 payload length, u32 CRC32C of the payload, payload = u8 type, u8 version, fields. Big-endian.
 // Text: u32 length, bytes. Map: u32 count, then name and value each as text, sorted by name.
+// Configs of brokers and groups: u32 count, then each as u32 length and one of Kafka's metadata records: frame version 1, record
+// type 4, version 0, as varints, and ConfigRecord.
 #include "cluster/change.h"
 
 #include "base/assert.h"
 #include "base/crc32c.h"
 #include "base/reader.h"
+#include "kafka/message_arena.h"
+#include "kafka/messages/config_record.h"
+
+#include <array>
 
 namespace millrace::cluster {
 
 namespace {
 
 constexpr std::uint8_t version = 0;
+constexpr std::array<std::byte, 3> config_record_prefix{std::byte{1}, std::byte{4}, std::byte{0}};
+constexpr std::int16_t config_record_version = 0;
+
+kafka::config_record record_of(const config_change& c) {
+    kafka::config_record r;
+    r.resource_type = c.of.type;
+    r.resource_name = c.of.name;
+    r.name = c.name;
+    r.value = std::nullopt;
+    if (c.value) r.value = std::string_view{*c.value};
+    return r;
+}
 
 struct output {
     std::vector<std::byte>& to;
@@ -55,6 +73,18 @@ struct output {
     }
     void operator()(const leader_epoch_taken& c) { be<std::int32_t>(c.epoch); }
     void operator()(const producer_ids_reserved& c) { be<std::int64_t>(c.below); }
+    void operator()(const configs_altered& c) {
+        be<std::uint32_t>(static_cast<std::uint32_t>(c.changes.size()));
+        for (const auto& one : c.changes) {
+            auto record = record_of(one);
+            auto size = kafka::encoded_size(record, config_record_version);
+            be<std::uint32_t>(static_cast<std::uint32_t>(config_record_prefix.size() + size));
+            to.insert(to.end(), config_record_prefix.begin(), config_record_prefix.end());
+            to.resize(to.size() + size);
+            writer body{std::span{to}.last(size)};
+            kafka::encode(body, record, config_record_version);
+        }
+    }
 };
 
 std::string text_of(reader& in) {
@@ -67,6 +97,25 @@ config_map map_of(reader& in) {
     for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
         auto name = text_of(in);
         out.insert_or_assign(std::move(name), text_of(in));
+    }
+    return out;
+}
+
+std::optional<configs_altered> configs_of(reader& in) {
+    configs_altered out;
+    auto count = in.u32();
+    for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+        auto bytes = in.take(in.u32());
+        if (!in.ok() || bytes.size() < config_record_prefix.size()) return std::nullopt;
+        if (!std::equal(config_record_prefix.begin(), config_record_prefix.end(), bytes.begin())) return std::nullopt;
+        reader body{bytes.subspan(config_record_prefix.size())};
+        kafka::message_arena arena;
+        kafka::config_record record;
+        if (!kafka::decode(body, config_record_version, arena, record)) return std::nullopt;
+        auto& one = out.changes.emplace_back();
+        one.of = {record.resource_type, std::string{record.resource_name}};
+        one.name = record.name;
+        if (!record.value.is_null()) one.value = std::string{record.value.value()};
     }
     return out;
 }
@@ -97,6 +146,9 @@ std::optional<change> decode_fields(std::uint8_t type, reader& in) {
     }
     case 4: return leader_epoch_taken{in.i32()};
     case 5: return producer_ids_reserved{in.i64()};
+    case 6:
+        if (auto c = configs_of(in)) return std::move(*c);
+        return std::nullopt;
     }
     return std::nullopt;
 }
@@ -114,6 +166,15 @@ std::optional<bytes_view> payload_of(bytes_view from) {
 } // namespace
 
 topic_created created_from(const topic& t) { return {t.name, t.id, t.partition_count, t.internal, t.overrides}; }
+
+configs_altered difference(const config_resource& of, const config_map& before, const config_map& after) {
+    configs_altered out;
+    for (const auto& [name, value] : before)
+        if (!after.contains(name)) out.changes.push_back({of, name, std::nullopt});
+    for (const auto& [name, value] : after)
+        if (auto at = before.find(name); at == before.end() || at->second != value) out.changes.push_back({of, name, value});
+    return out;
+}
 
 void append_frame(std::vector<std::byte>& to, const change& c) {
     auto begin = to.size();

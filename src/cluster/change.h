@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <variant>
+#include <vector>
 
 namespace millrace::cluster {
 
@@ -41,8 +42,19 @@ struct producer_ids_reserved {
     std::int64_t below = 0; // every id below is given or lost
     bool operator==(const producer_ids_reserved&) const = default;
 };
+// Of brokers and groups. In the log each of them is Kafka's ConfigRecord (type 4 of its metadata records).
+struct config_change {
+    config_resource of;
+    std::string name;
+    std::optional<std::string> value; // none: unset
+    bool operator==(const config_change&) const = default;
+};
+struct configs_altered {
+    std::vector<config_change> changes;
+    bool operator==(const configs_altered&) const = default;
+};
 using change = std::variant<topic_created, topic_deleted, partitions_added, topic_config_altered, leader_epoch_taken,
-                            producer_ids_reserved>;
+                            producer_ids_reserved, configs_altered>;
 
 // What the first bytes of the log are, and how many.
 inline constexpr std::string_view log_magic{"MRMETA\0\1", 8};
@@ -52,6 +64,8 @@ inline constexpr std::uint32_t frame_payload_max = 16u << 20;
 
 // What makes a topic as it is now.
 topic_created created_from(const topic& t);
+// What makes one set of configs of the other.
+configs_altered difference(const config_resource& of, const config_map& before, const config_map& after);
 
 std::vector<std::byte> encode_frame(const change& c);
 void append_frame(std::vector<std::byte>& to, const change& c);

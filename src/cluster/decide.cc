@@ -96,4 +96,26 @@ outcome<topic> decide_alter_topic_config(const image& now, std::string_view name
     return with_config(std::move(altered), broker_values);
 }
 
+outcome<void> refit_topics(image& state, const config_map& broker_values) {
+    std::vector<topic_ptr> topics{state.topics().begin(), state.topics().end()};
+    for (const auto& t : topics) {
+        auto made = with_config(*t, broker_values);
+        if (!made) return refuse(made.error().code, "topic " + t->name + ": " + made.error().message);
+        if (!t->config || *made->config != *t->config) state.put(std::make_shared<const topic>(std::move(*made)));
+    }
+    return {};
+}
+
+outcome<image> decide_alter_resource(const image& now, const config_resource& of, const config_map& configs, const limits& bounds,
+                                     const config_map& given) {
+    if (!configs.empty() && !now.resources().contains(of) && now.resources().size() >= bounds.configured_resources_max)
+        return refuse(errc::limit_reached, "This cluster may have configs on at most " +
+                                               std::to_string(bounds.configured_resources_max) + " brokers and groups.");
+    image next = now;
+    next.set_configs(of, configs);
+    if (of.type == broker_resource)
+        if (auto fits = refit_topics(next, next.layers_over(given).merged()); !fits) return std::unexpected{fits.error()};
+    return next;
+}
+
 } // namespace millrace::cluster

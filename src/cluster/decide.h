@@ -11,6 +11,7 @@ struct limits {
     std::int64_t topics_max = 50'000;
     std::int64_t partitions_max = 100'000;
     std::int32_t partitions_per_topic_max = 10'000;
+    std::size_t configured_resources_max = 10'000; // brokers and groups with configs of their own
 };
 
 struct create_topic_request {
@@ -31,5 +32,11 @@ outcome<topic> decide_create_partitions(const image& now, std::string_view name,
 // `overrides` is the full new set.
 outcome<topic> decide_alter_topic_config(const image& now, std::string_view name, const config_map& overrides,
                                          const config_map& broker_values);
+// `configs` is the full new set, checked by whoever knows the resource. The image as it would be: topics that fall back on
+// what is set on brokers are made anew, and a value that any of them cannot have is refused. `given`: at the start.
+outcome<image> decide_alter_resource(const image& now, const config_resource& of, const config_map& configs, const limits& bounds,
+                                     const config_map& given);
+// The same topics on other broker values.
+outcome<void> refit_topics(image& state, const config_map& broker_values);
 
 } // namespace millrace::cluster

@@ -33,6 +33,24 @@ std::int64_t image::partition_total() const {
     return total;
 }
 
+const config_map& image::configs_of(const config_resource& of) const {
+    static const config_map none;
+    auto at = resources_->find(of);
+    return at == resources_->end() ? none : at->second;
+}
+
+broker_layers image::layers_over(const config_map& given) const {
+    return {&configs_of({broker_resource, std::to_string(node_id.value)}), &configs_of({broker_resource, ""}), &given};
+}
+
+void image::set_configs(config_resource of, config_map configs) {
+    if (resources_.use_count() > 1) resources_ = std::make_shared<resource_configs>(*resources_);
+    if (configs.empty())
+        resources_->erase(of);
+    else
+        resources_->insert_or_assign(std::move(of), std::move(configs));
+}
+
 void image::put(topic_ptr t) {
     erase(t->id);
     MR_ASSERT(!find(t->name), "two topics of one name");

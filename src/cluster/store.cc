@@ -50,6 +50,7 @@ std::vector<std::byte> store::snapshot() const {
     std::vector<std::byte> out(magic.begin(), magic.end());
     if (last_epoch_ >= 0) append_frame(out, leader_epoch_taken{last_epoch_});
     if (producer_ids_reserved_ > 0) append_frame(out, producer_ids_reserved{producer_ids_reserved_});
+    for (const auto& [of, configs] : image_->resources()) append_frame(out, difference(of, {}, configs));
     for (const auto& t : image_->topics()) append_frame(out, created_from(*t));
     return out;
 }
@@ -93,7 +94,7 @@ runtime::task<outcome<topic_ptr>> store::create_topic(create_topic_request reque
     runtime::turnstile::pass mine{changes_};
     co_await mine;
     if (request.id.is_zero()) request.id = random_.next_uuid();
-    auto decided = decide_create_topic(*image_, request, options_.limits, options_.broker_values);
+    auto decided = decide_create_topic(*image_, request, options_.limits, broker_values());
     if (!decided) co_return std::unexpected{decided.error()};
     auto frame = encode_frame(created_from(*decided));
     co_return co_await commit_topic(std::move(*decided), std::move(frame));
@@ -129,10 +130,26 @@ runtime::task<outcome<topic_ptr>> store::alter_topic_config(std::string name, co
     if (changes_.waiting() >= changes_waiting_max) co_return too_many();
     runtime::turnstile::pass mine{changes_};
     co_await mine;
-    auto decided = decide_alter_topic_config(*image_, name, overrides, options_.broker_values);
+    auto decided = decide_alter_topic_config(*image_, name, overrides, broker_values());
     if (!decided) co_return std::unexpected{decided.error()};
     auto frame = encode_frame(topic_config_altered{decided->id, std::move(overrides)});
     co_return co_await commit_topic(std::move(*decided), std::move(frame));
+}
+
+runtime::task<outcome<void>> store::alter_resource(config_resource of, config_map configs) {
+    if (changes_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{changes_};
+    co_await mine;
+    auto decided = decide_alter_resource(*image_, of, configs, options_.limits, options_.broker_values);
+    if (!decided) co_return std::unexpected{decided.error()};
+    auto differs = difference(of, image_->configs_of(of), configs);
+    if (differs.changes.empty()) co_return outcome<void>{};
+    auto frame = encode_frame(std::move(differs));
+    auto kept = co_await commit(std::move(frame));
+    if (!kept) co_return std::unexpected{kept.error()};
+    publish(std::make_shared<image>(std::move(*decided)));
+    (void)co_await rewrite();
+    co_return outcome<void>{};
 }
 
 runtime::task<outcome<leader_epoch>> store::take_leader_epoch() {

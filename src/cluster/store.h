@@ -20,9 +20,9 @@ struct store_options {
     std::string directory;          // the first of log.dirs; made when missing (its parent must exist)
     broker_id node_id{1};
     std::string cluster_id;         // empty: what the directory says, or a new one
-    config_map broker_values;       // broker options under their broker names, those that were given
+    config_map broker_values;       // defaults of topic configs under their broker names, those that were given at the start
     cluster::limits limits;
-    publish_fn publish;             // called after each topic change, on shard 0; may be empty
+    publish_fn publish;             // called after each change of the image, on shard 0; may be empty
 };
 
 class store {
@@ -48,6 +48,8 @@ class store {
     runtime::task<outcome<topic_ptr>> delete_topic(topic_id id);
     runtime::task<outcome<topic_ptr>> create_partitions(std::string name, std::int32_t new_count);
     runtime::task<outcome<topic_ptr>> alter_topic_config(std::string name, config_map overrides);
+    // `configs` is the full new set, checked by the caller.
+    runtime::task<outcome<void>> alter_resource(config_resource of, config_map configs);
 
     // The epoch of this start: one more than ever given before. Once per start, before the first append.
     runtime::task<outcome<leader_epoch>> take_leader_epoch();
@@ -67,6 +69,7 @@ class store {
     runtime::task<outcome<void>> rewrite();
     runtime::task<outcome<topic_ptr>> commit_topic(topic changed, std::vector<std::byte> frame);
     std::vector<std::byte> snapshot() const;
+    config_map broker_values() const { return image_->layers_over(options_.broker_values).merged(); }
     void publish(std::shared_ptr<image> next);
 
     runtime::disk& disk_;

@@ -20,12 +20,13 @@ struct counters {
 };
 
 // The only way from the log to the state, at start.
-outcome<void> apply(image& state, counters& counted, change& c, const config_map& broker_values) {
+outcome<void> apply(image& state, counters& counted, change& c, const config_map& given) {
+    auto broker_values = [&] { return state.layers_over(given).merged(); };
     auto missing = [] { return refuse(errc::corrupt, "the metadata log changes a topic that it did not create"); };
     if (auto* made = std::get_if<topic_created>(&c)) {
         if (state.find(made->name) || state.find(made->id))
             return refuse(errc::corrupt, "the metadata log creates topic " + made->name + " twice");
-        auto t = topic_of(*made, broker_values);
+        auto t = topic_of(*made, broker_values());
         if (!t) return std::unexpected{t.error()};
         state.put(std::make_shared<const topic>(std::move(*t)));
     } else if (auto* gone = std::get_if<topic_deleted>(&c)) {
@@ -42,13 +43,22 @@ outcome<void> apply(image& state, counters& counted, change& c, const config_map
         if (!before) return missing();
         auto as_new = created_from(*before);
         as_new.overrides = std::move(altered->overrides);
-        auto after = topic_of(as_new, broker_values);
+        auto after = topic_of(as_new, broker_values());
         if (!after) return std::unexpected{after.error()};
         state.put(std::make_shared<const topic>(std::move(*after)));
     } else if (auto* epoch = std::get_if<leader_epoch_taken>(&c)) {
         counted.last_epoch = epoch->epoch;
     } else if (auto* ids = std::get_if<producer_ids_reserved>(&c)) {
         counted.producer_ids_reserved = ids->below;
+    } else if (auto* set = std::get_if<configs_altered>(&c)) {
+        for (auto& one : set->changes) {
+            auto configs = state.configs_of(one.of);
+            if (one.value)
+                configs.insert_or_assign(one.name, std::move(*one.value));
+            else
+                configs.erase(one.name);
+            state.set_configs(one.of, std::move(configs));
+        }
     }
     return {};
 }
@@ -131,6 +141,9 @@ runtime::task<outcome<void>> store::load_changes(bool was_there) {
         if (!applied) co_return applied;
         at += frame->size;
     }
+    // Each topic was made on what was set on brokers when it was written.
+    auto refitted = refit_topics(*state, state->layers_over(options_.broker_values).merged());
+    if (!refitted) co_return refitted;
     if (!durable) {
         auto made = co_await make_durable(all.first(at));
         if (!made) co_return made;

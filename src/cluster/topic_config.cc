@@ -1,6 +1,7 @@
 #include "cluster/topic_config.h"
 
 #include "base/assert.h"
+#include "cluster/resource_config.h"
 #include "cluster/topic_config_value.h"
 
 namespace millrace::cluster {
@@ -181,25 +182,46 @@ outcome<topic_config> make_topic_config(const config_map& broker_values, const c
     return c;
 }
 
-std::vector<config_row> describe_topic_config(const config_map& broker_values, const config_map& overrides) {
+namespace {
+
+// From the `first`-th on. The last one has the built-in value, in its own unit; the finer ones are unset.
+std::vector<synonym_name> names_from(const topic_config_key& key, std::size_t first) {
+    std::vector<synonym_name> out;
+    for (std::size_t i = first; i < std::size(key.synonyms) && !key.synonyms[i].name.empty(); ++i)
+        out.push_back({key.synonyms[i].name, std::nullopt});
+    if (out.empty()) return out;
+    auto unit = key.synonyms[first + out.size() - 1].milliseconds;
+    auto n = unit > 1 ? parse_integer(key.default_value) : std::nullopt;
+    out.back().built_in = n ? std::to_string(*n / unit) : std::string{key.default_value};
+    return out;
+}
+
+} // namespace
+
+std::vector<synonym_name> synonym_names(std::string_view name) {
+    for (const auto& key : keys)
+        for (std::size_t i = 0; i < std::size(key.synonyms); ++i)
+            if (!name.empty() && key.synonyms[i].name == name) return names_from(key, i);
+    return {};
+}
+
+std::vector<config_row> describe_topic_config(const broker_layers& broker, const config_map& overrides) {
     std::vector<config_row> rows;
+    auto merged = broker.merged();
     for (const auto& key : keys) {
-        auto found = find_effective(key, broker_values, &overrides);
+        auto found = find_effective(key, merged, &overrides);
         config_row row{std::string{key.name}, found.value, found.source, key.type, false, false, {}, key.documentation};
+        if (found.synonym) (void)broker.find(found.synonym->name, row.source);
+        row.synonyms = list_synonyms(names_from(key, 0), broker);
         if (found.source == config_source::dynamic_topic)
-            row.synonyms.push_back({row.name, found.value, config_source::dynamic_topic});
-        for (const auto& synonym : key.synonyms) {
-            if (synonym.name.empty()) break;
-            if (auto at = broker_values.find(synonym.name); at != broker_values.end())
-                row.synonyms.push_back({std::string{synonym.name}, at->second, config_source::static_broker});
-        }
-        // Kafka lists the built-in value under the broker's name; keys that only topics have list nothing.
-        if (!key.synonyms[0].name.empty())
-            row.synonyms.push_back(
-                {std::string{key.synonyms[0].name}, std::string{key.default_value}, config_source::built_in});
+            row.synonyms.insert(row.synonyms.begin(), {row.name, found.value, config_source::dynamic_topic});
         rows.push_back(std::move(row));
     }
     return rows;
+}
+
+std::vector<config_row> describe_topic_config(const config_map& broker_values, const config_map& overrides) {
+    return describe_topic_config(broker_layers{nullptr, nullptr, &broker_values}, overrides);
 }
 
 } // namespace millrace::cluster

@@ -20,7 +20,14 @@ using config_map = std::map<std::string, std::string, std::less<>>;
 
 // Numbers of DescribeConfigs.
 enum class config_type : std::int8_t { boolean = 1, string = 2, int32 = 3, int16 = 4, int64 = 5, float64 = 6, list = 7 };
-enum class config_source : std::int8_t { dynamic_topic = 1, static_broker = 4, built_in = 5 };
+enum class config_source : std::int8_t {
+    dynamic_topic = 1,
+    dynamic_broker = 2,
+    dynamic_default_broker = 3,
+    static_broker = 4,
+    built_in = 5,
+    dynamic_group = 8,
+};
 
 enum class durability : std::uint8_t { flush, acks, cache };
 
@@ -53,6 +60,7 @@ struct topic_config {
     std::int64_t file_delete_delay_ms = 0;
     bool preallocate = false;
     cluster::durability durability = cluster::durability::acks;
+    bool operator==(const topic_config&) const = default;
     // The configs without a field here are accepted, kept and described, and have no effect.
 };
 
@@ -94,7 +102,7 @@ struct config_row {
     std::vector<config_synonym> synonyms;
     std::string_view documentation;
 };
-// Sorted by name. REQUIRES: make_topic_config accepted the two maps.
+// Sorted by name; `broker_values` are given at the start. REQUIRES: make_topic_config accepted the two maps.
 std::vector<config_row> describe_topic_config(const config_map& broker_values, const config_map& overrides);
 
 } // namespace millrace::cluster

@@ -54,6 +54,7 @@ struct choice {
     std::string_view words;
 };
 constexpr choice choices[] = {
+    {"cleanup.policy", "compact, delete"},
     {"compression.type", "uncompressed, zstd, lz4, snappy, gzip, producer"},
     {"message.timestamp.type", "CreateTime, LogAppendTime"},
     {"millrace.durability", "flush, acks, cache"},
@@ -70,18 +71,16 @@ std::unexpected<failure> bad(std::string_view name, std::string_view value, std:
                                             std::string{name} + ": " + std::string{why});
 }
 
-outcome<void> check_number(std::string_view name, std::string_view value, bool is_long) {
+outcome<void> check_number(std::string_view name, std::string_view value, const value_rule& rule) {
     auto n = parse_integer(value);
+    bool is_long = rule.type == config_type::int64;
     bool fits = n && (is_long || (*n >= std::numeric_limits<std::int32_t>::min() &&
                                   *n <= std::numeric_limits<std::int32_t>::max()));
     if (!fits) return bad(name, value, is_long ? "Not a number of type LONG" : "Not a number of type INT");
     if (name == "compression.gzip.level" && *n != -1 && (*n < 1 || *n > 9))
         return bad(name, value, "Value must be between 1 and 9 or equal to -1");
-    for (const auto& range : ranges) {
-        if (range.name != name) continue;
-        if (*n < range.min) return bad(name, value, "Value must be at least " + std::to_string(range.min));
-        if (*n > range.max) return bad(name, value, "Value must be no more than " + std::to_string(range.max));
-    }
+    if (*n < rule.min) return bad(name, value, "Value must be at least " + std::to_string(rule.min));
+    if (*n > rule.max) return bad(name, value, "Value must be no more than " + std::to_string(rule.max));
     return {};
 }
 
@@ -97,11 +96,15 @@ outcome<void> check_throttle_list(std::string_view name, std::string_view value)
     return {};
 }
 
-outcome<void> check_list(std::string_view name, std::string_view value) {
-    if (name != "cleanup.policy") return check_throttle_list(name, value);
-    for (auto item : split_list(value))
-        if (item != "compact" && item != "delete") return bad(name, item, "String must be one of: compact, delete");
-    return {};
+value_rule rule_of(const topic_config_key& key) {
+    value_rule rule;
+    rule.type = key.type;
+    if (key.type == config_type::float64) rule.min = 0, rule.max = 1;
+    for (const auto& range : ranges)
+        if (range.name == key.name) rule.min = range.min, rule.max = range.max;
+    for (const auto& c : choices)
+        if (c.name == key.name) rule.words = c.words;
+    return rule;
 }
 
 } // namespace
@@ -143,31 +146,39 @@ std::vector<std::string_view> split_list(std::string_view text) {
     }
 }
 
-outcome<void> check_topic_config(std::string_view name, std::string_view value) {
-    const auto* key = find_topic_config(name);
-    if (!key) return refuse(errc::invalid_config, "Unknown topic config name: " + std::string{name});
-    switch (key->type) {
+outcome<void> check_value(std::string_view name, std::string_view value, const value_rule& rule) {
+    switch (rule.type) {
     case config_type::boolean:
         if (!parse_boolean(value)) return bad(name, value, "Expected value to be either true or false");
         return {};
     case config_type::int16:
-    case config_type::int32: return check_number(name, value, false);
-    case config_type::int64: return check_number(name, value, true);
+    case config_type::int32:
+    case config_type::int64: return check_number(name, value, rule);
     case config_type::float64: {
         auto n = parse_decimal(value);
         if (!n) return bad(name, value, "Not a number of type DOUBLE");
-        if (*n < 0) return bad(name, value, "Value must be at least 0");
-        if (*n > 1) return bad(name, value, "Value must be no more than 1");
+        if (*n < static_cast<double>(rule.min)) return bad(name, value, "Value must be at least " + std::to_string(rule.min));
+        if (*n > static_cast<double>(rule.max)) return bad(name, value, "Value must be no more than " + std::to_string(rule.max));
         return {};
     }
-    case config_type::list: return check_list(name, value);
+    case config_type::list:
+        for (auto item : split_list(value))
+            if (!rule.words.empty() && !one_of(item, rule.words)) return bad(name, item, "String must be one of: " + std::string{rule.words});
+        return {};
     case config_type::string:
-        for (const auto& c : choices)
-            if (c.name == name && !one_of(value, c.words))
-                return bad(name, value, "String must be one of: " + std::string{c.words});
+        if (!rule.words.empty() && !one_of(value, rule.words))
+            return bad(name, value, "String must be one of: " + std::string{rule.words});
         return {};
     }
     return {};
+}
+
+outcome<void> check_topic_config(std::string_view name, std::string_view value) {
+    const auto* key = find_topic_config(name);
+    if (!key) return refuse(errc::invalid_config, "Unknown topic config name: " + std::string{name});
+    auto rule = rule_of(*key);
+    if (key->type == config_type::list && rule.words.empty()) return check_throttle_list(name, value);
+    return check_value(name, value, rule);
 }
 
 } // namespace millrace::cluster

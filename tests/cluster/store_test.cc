@@ -67,7 +67,10 @@ struct fixture {
         for (const auto& t : s().current()->topics()) {
             out += " " + t->name + ":" + t->id.to_string() + ":" + std::to_string(t->partition_count);
             for (const auto& [name, value] : t->overrides) out += "," + name + "=" + value;
+            out += "," + std::to_string(t->config->max_message_bytes);
         }
+        for (const auto& [of, configs] : s().current()->resources())
+            for (const auto& [name, value] : configs) out += " " + std::to_string(of.type) + of.name + "." + name + "=" + value;
         return out;
     }
 };
@@ -88,7 +91,13 @@ TEST_CASE("store: cut at every byte, it reopens with exactly what was acknowledg
     note();
     REQUIRE(run(f.disk, f.s().alter_topic_config("a", {{"flush.messages", "5"}})));
     note();
+    REQUIRE(run(f.disk, f.s().alter_resource({broker_resource, ""}, {{"message.max.bytes", "2000"}, {"max.connections", "9"}})));
+    note();
+    REQUIRE(run(f.disk, f.s().alter_resource({group_resource, "g"}, {{"consumer.session.timeout.ms", "46000"}})));
+    note();
     REQUIRE(run(f.disk, f.s().delete_topic(f.s().current()->find("a")->id)));
+    note();
+    REQUIRE(run(f.disk, f.s().alter_resource({broker_resource, ""}, {{"max.connections", "9"}})));
     note();
     auto whole = *f.disk.files[changes];
     for (std::size_t cut = log_magic_size; cut <= whole.size(); ++cut) {
@@ -244,6 +253,7 @@ TEST_CASE("store: a large log is rewritten to what it says, and nothing is lost 
     const std::string text = "1:11111";
     std::string list = text;
     while (list.size() < 400'000) list += "," + text;
+    REQUIRE(run(f.disk, f.s().alter_resource({group_resource, "g"}, {{"consumer.session.timeout.ms", "46000"}})));
     for (int i = 0; i < 40; ++i) {
         REQUIRE(run(f.disk, f.s().alter_topic_config("a", {{"leader.replication.throttled.replicas", list}})));
         REQUIRE(f.disk.files[changes]->size() <= store::rewrite_bytes_min + 500'000);
