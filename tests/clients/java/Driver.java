@@ -147,6 +147,13 @@ public final class Driver {
             .map(row -> row == null ? "-1" : "" + row.offset()).collect(Collectors.joining(","));
     }
 
+    private void reset(String group, long stampMs) throws Exception {
+        var all = IntStream.range(0, partitions).mapToObj(p -> new TopicPartition(topic, p)).toList();
+        var found = got(admin.listOffsets(all.stream().collect(Collectors.toMap(tp -> tp, tp -> OffsetSpec.forTimestamp(stampMs)))).all());
+        var wanted = all.stream().collect(Collectors.toMap(tp -> tp, tp -> new OffsetAndMetadata(found.get(tp).offset())));
+        got(admin.alterConsumerGroupOffsets(group, wanted).all());
+    }
+
     private String runMember(String[] words) throws Exception {
         switch (words[0]) {
             case "join" -> member = new Member(BOOTSTRAP, words);
@@ -157,10 +164,11 @@ public final class Driver {
                 member = null;
                 leaving.leave();
             }
-            case "committed" -> {
+            case "committed", "reset" -> {
                 topic = words[2];
                 partitions = Integer.parseInt(words[3]);
-                return committed(words[1]);
+                if (words[0].equals("committed")) return committed(words[1]);
+                reset(words[1], Long.parseLong(words[4]));
             }
             default -> throw new IllegalArgumentException(words[0]);
         }
@@ -170,7 +178,7 @@ public final class Driver {
     private String run(String[] words) throws Exception {
         if (words[0].equals("version")) return AppInfoParser.getVersion();
         if (words[0].equals("tool")) return "" + Tools.run(words[1], words[2], words[3], Arrays.copyOfRange(words, 4, words.length));
-        if (Set.of("join", "poll", "commit", "leave", "committed").contains(words[0])) return runMember(words);
+        if (Set.of("join", "poll", "commit", "leave", "committed", "reset").contains(words[0])) return runMember(words);
         topic = words[1];
         partitions = words.length > 2 ? Integer.parseInt(words[2]) : 0;
         count = words.length > 3 ? Long.parseLong(words[3]) : 0;

@@ -23,8 +23,9 @@ final class Member implements ConsumerRebalanceListener {
             "bootstrap.servers", bootstrap, "group.id", words[1], "auto.offset.reset", "earliest", "enable.auto.commit", false,
             "fetch.max.wait.ms", 100, "session.timeout.ms", Integer.parseInt(words[7]), "heartbeat.interval.ms", 300,
             "reconnect.backoff.max.ms", 200));
-        if (words[5].equals("consumer")) {
+        if (words[5].startsWith("consumer")) {
             settings.put("group.protocol", "consumer"); // the broker sets its times (KIP-848)
+            if (words[5].startsWith("consumer-")) settings.put("group.remote.assignor", words[5].substring("consumer-".length()));
             settings.remove("session.timeout.ms");
             settings.remove("heartbeat.interval.ms");
         } else if (!words[5].equals("-")) settings.put("partition.assignment.strategy", List.of(ASSIGNORS.get(words[5])));

@@ -121,6 +121,15 @@ string committed(const string& group, const string& topic, int partitions) {
     return said;
 }
 
+void reset(const string& group, const string& topic, int partitions, int64_t stamp_ms) {
+    client setting = open(RD_KAFKA_CONSUMER, {{"group.id", group}});
+    partition_list asked(rd_kafka_topic_partition_list_new(partitions));
+    for (int p = 0; p < partitions; ++p) rd_kafka_topic_partition_list_add(asked.get(), topic.c_str(), p)->offset = stamp_ms;
+    require(rd_kafka_offsets_for_times(setting.get(), asked.get(), wait_ms), "offsets for times");
+    for (int p = 0; p < partitions; ++p) require(asked->elems[p].err, "offsets for times");
+    require(rd_kafka_commit(setting.get(), asked.get(), 0), "commit");
+}
+
 }  // namespace
 
 bool member_answers(std::unique_ptr<member, member_end>& joined, const string& line, string& said) {
@@ -134,6 +143,10 @@ bool member_answers(std::unique_ptr<member, member_end>& joined, const string& l
     } else if (name == "committed") {
         words >> group >> topic >> number;
         said = committed(group, topic, number);
+    } else if (name == "reset") {
+        int64_t stamp_ms = 0;
+        words >> group >> topic >> number >> stamp_ms;
+        reset(group, topic, number, stamp_ms);
     } else if (name == "poll" && joined) {
         words >> number;
         said = joined->poll(number);

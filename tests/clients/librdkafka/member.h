@@ -1,4 +1,4 @@
-// One member of a consumer group, driven by commands (../python/driver_loop.py): join, poll, commit, leave, committed.
+// One member of a consumer group, driven by commands (../python/driver_loop.py): join, poll, commit, leave, committed, reset.
 // Owner: the librdkafka driver, one thread; a driver holds at most one member.
 // Invariant: a partition is given up only after what was read of it has been committed; every record read has been checked.
 #pragma once

@@ -95,6 +95,12 @@ async function committed(groupId, topic, partitions) {
   return [...Array(partitions).keys()].map((p) => offsets.get(p) ?? '-1').join(',')
 }
 
+async function reset(groupId, topic, partitions, stampMs) {
+  const rows = await admin.fetchTopicOffsetsByTimestamp(topic, stampMs)
+  same(rows.length, partitions, 'partitions')
+  await admin.setOffsets({ groupId, topic, partitions: rows })
+}
+
 async function read(topic, partitions, count, flavor) {
   await join(`${topic}-read-by-kafkajs-${Date.now()}`, topic, partitions, flavor, '-', '-', 10000)
   const next = Array(partitions).fill(0)
@@ -153,6 +159,7 @@ const commands = {
   commit: () => member.commit(),
   leave,
   committed,
+  reset,
 }
 
 async function main() {

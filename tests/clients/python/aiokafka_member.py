@@ -83,6 +83,18 @@ async def committed(group, topic, partitions):
     return listed(rows[TopicPartition(topic, p)].offset for p in range(partitions))
 
 
+async def reset(group, topic, partitions, stamp_ms):
+    setting = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, group_id=group, enable_auto_commit=False)
+    all_of_it = [TopicPartition(topic, p) for p in range(partitions)]
+    setting.assign(all_of_it)
+    await setting.start()
+    try:
+        found = await setting.offsets_for_times({tp: stamp_ms for tp in all_of_it})
+        await setting.commit({tp: at.offset for tp, at in found.items()})
+    finally:
+        await setting.stop()
+
+
 _joined = []
 
 
@@ -97,4 +109,5 @@ COMMANDS = {
     "commit": lambda: _joined[0].commit(),
     "leave": lambda: _joined.pop().leave(),
     "committed": committed,
+    "reset": reset,
 }

@@ -27,8 +27,10 @@ class Member:
             "heartbeat.interval.ms": 300,
             "reconnect.backoff.max.ms": 500,
         }
-        if assignor == "consumer":
+        if str(assignor).startswith("consumer"):
             settings["group.protocol"] = "consumer"  # the broker sets its times (KIP-848)
+            if named := assignor.removeprefix("consumer").removeprefix("-"):
+                settings["group.remote.assignor"] = named
             del settings["session.timeout.ms"], settings["heartbeat.interval.ms"]
         elif assignor != "-":
             settings["partition.assignment.strategy"] = assignor
@@ -80,6 +82,16 @@ def committed(group, topic, partitions):
     return listed(-1 if row.offset == ck.OFFSET_INVALID else row.offset for row in rows)
 
 
+def reset(group, topic, partitions, stamp_ms):
+    setting = ck.Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": group})
+    try:
+        found = setting.offsets_for_times([ck.TopicPartition(topic, p, stamp_ms) for p in range(partitions)], timeout=WAIT_S)
+        rows = setting.commit(offsets=found, asynchronous=False)
+    finally:
+        setting.close()
+    assert all(row.error is None for row in found + rows), (found, rows)
+
+
 _joined = []
 
 
@@ -93,4 +105,5 @@ COMMANDS = {
     "commit": lambda: _joined[0].commit(),
     "leave": lambda: _joined.pop().leave(),
     "committed": committed,
+    "reset": reset,
 }

@@ -14,13 +14,15 @@ A driver is at most one member of one group at a time. Nothing is committed but 
 taken away in a rebalance; kafkajs also commits after every batch, and kcat by time. `-` stands for the client's own choice, and for none.
   join        GROUP TOPIC PARTITIONS FLAVOR ASSIGNOR INSTANCE SESSION_MS
                                                   subscribes; ok does not wait for an assignment. The assignor `consumer`
-                                                  stands for group.protocol=consumer, where the broker assigns
+                                                  stands for group.protocol=consumer, where the broker assigns, and
+                                                  `consumer-range` for that with the broker's assignor range
   poll        MS                                  ok REBALANCES ASSIGNED RUNS: how often partitions were assigned; those it has
                                                   now, `0,2`; what was read and checked since the last answer, `0:0-10,2:5-9`
                                                   being offsets 0..9 of partition 0 and 5..8 of partition 2
   commit                                          the positions, synchronously
   leave                                           commits, and closes the consumer
   committed   GROUP TOPIC PARTITIONS              ok 10,9,-1: the group's committed offsets, -1 for none
+  reset       GROUP TOPIC PARTITIONS STAMP_MS     commits, for a group without members, the first offsets at or after that time
 """
 
 import sys

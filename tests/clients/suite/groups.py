@@ -4,6 +4,8 @@ import concurrent.futures
 import time
 from collections import Counter
 
+import records
+
 from . import broker
 
 WAIT_S = 30
@@ -91,10 +93,10 @@ class Party:
             now = [m.rebalances for m in self.members.values()]
             calm, before = calm + POLL_MS if now == before else 0, now
 
-    def read_to(self, count, seconds=WAIT_S):
-        """Polls until the first `count` records of the topic have been read, each once."""
-        self.until(lambda: len(self.read) >= count, f"{count} records read", seconds)
-        want = {(i % self.partitions, i // self.partitions) for i in range(count)}
+    def read_to(self, count, seconds=WAIT_S, first=0):
+        """Polls until the first `count` records of the topic, less those before record `first`, have been read, each once."""
+        self.until(lambda: len(self.read) >= count - first, f"{count - first} records read", seconds)
+        want = {(i % self.partitions, i // self.partitions) for i in range(first, count)}
         assert self.read.keys() == want, f"other records were read than were written: {sorted(self.read.keys() ^ want)[:5]}"
         again = [at for at, times in self.read.items() if times > 1]
         assert not again, f"{len(again)} records were read more than once, such as {sorted(again)[:3]}"
@@ -112,10 +114,14 @@ class Party:
         leaving, self.members = list(self.members.values()), {}
         list(self.pool.map(lambda m: m.ask("leave"), leaving))
 
+    def teller(self, line):
+        """Asks what needs no member."""
+        name = self.c.clients[self.client].get("creator", self.client)
+        return self.c.driver(name, self.place, self.bootstrap).ask(line, MEMBER_S)
+
     def check_committed(self, count):
         """By Kafka's meaning a committed offset is that of the next record to read."""
-        teller = self.c.clients[self.client].get("creator", self.client)
-        said = self.c.driver(teller, self.place, self.bootstrap).ask(f"committed {self.group} {self.topic} {self.partitions}", MEMBER_S)
+        said = self.teller(f"committed {self.group} {self.topic} {self.partitions}")
         want = [(count - p + self.partitions - 1) // self.partitions for p in range(self.partitions)]
         assert said == ",".join(map(str, want)), f"committed offsets are {said}, expected {want}"
 
@@ -138,10 +144,10 @@ def flavor_of(c, client):
     return c.clients[client].get("flavor", "full")
 
 
-def group_read(c, client):
+def group_read(c, client, protocol="-"):
     """One member reads everything, commits and leaves; the next of the same group gets nothing more."""
     topic = c.topic(client, "plain")
-    with Party(c, client, topic.name, c.partitions, topic.flavor, "read") as party:
+    with Party(c, client, topic.name, c.partitions, topic.flavor, f"read{protocol}", protocol) as party:
         party.join(0)
         party.read_to(c.records)
         party.commit()
@@ -153,6 +159,23 @@ def group_read(c, client):
         for _ in range(5):
             party.poll()
         party.read_to(c.records)
+        party.leave_all()
+        party.check_committed(c.records)
+
+
+def group_reset(c, client, protocol="-"):
+    """A group that has read everything is set back to a time, and reads on from the first record at or after it."""
+    topic = c.topic(client, "plain")
+    with Party(c, client, topic.name, c.partitions, topic.flavor, f"reset{protocol}", protocol) as party:
+        party.join(0)
+        party.read_to(c.records)
+        party.leave_all()
+        first = c.records * 3 // 5
+        party.teller(f"reset {party.group} {topic.name} {c.partitions} {records.time_ms(first)}")
+        party.check_committed(first)
+        party.read.clear()
+        party.join(1)
+        party.read_to(c.records, first=first)
         party.leave_all()
         party.check_committed(c.records)
 
@@ -197,13 +220,13 @@ def group_assignor(c, client, assignor):
         party.check_committed(c.records)
 
 
-def group_static(c, client):
+def group_static(c, client, protocol="-"):
     """Each of three members with static ids is restarted in turn: it gets its partitions again, and the others notice nothing."""
-    partitions, topic, flavor = 6, c.fresh(f"{client}-static"), flavor_of(c, client)
+    partitions, topic, flavor = 6, c.fresh(f"{client}-static{protocol}"), flavor_of(c, client)
     write = writer(c, topic, partitions, flavor)
     # A restarted leader of franz-go makes its plan anew, and calls for a rebalance where that differs; a plan by range does not.
-    assignor = c.clients[client].get("static_assignor", "-")
-    with Party(c, client, topic, partitions, flavor, "static", assignor, STATIC_SESSION_MS) as party:
+    assignor = c.clients[client].get("static_assignor", protocol)
+    with Party(c, client, topic, partitions, flavor, f"static{protocol}", assignor, STATIC_SESSION_MS) as party:
         for place in range(3):
             party.join(place, f"instance-{place}")
         party.settle()
@@ -229,9 +252,9 @@ def group_static(c, client):
         party.check_committed(count)
 
 
-def group_restart(c, client):
+def group_restart(c, client, protocol="-"):
     """The broker stops, and is killed, between commits: a member that stays reads on, and a new one from what was committed."""
-    partitions, flavor, place = 3, flavor_of(c, client), f".{client}-restart"
+    partitions, flavor, place = 3, flavor_of(c, client), f".{client}-restart{protocol}"
     topic = c.fresh("restart")
     stays = not c.clients[client].get("ends_without_broker")
 
@@ -244,7 +267,7 @@ def group_restart(c, client):
     try:
         with broker.restartable() as own:
             write = writer(c, topic, partitions, flavor, own.bootstrap, place)
-            with Party(c, client, topic, partitions, flavor, "restart", bootstrap=own.bootstrap, place=place) as party:
+            with Party(c, client, topic, partitions, flavor, "restart", protocol, bootstrap=own.bootstrap, place=place) as party:
                 party.join(0)
                 party.read_to(write(900))
                 before_end(party)
@@ -273,6 +296,6 @@ def group_restart(c, client):
 
 def run(c, client, scenario):
     name, _, assignor = scenario.partition("/")
-    scenarios = (group_read, group_three, group_assignor, group_static, group_restart)
+    scenarios = (group_read, group_reset, group_three, group_assignor, group_static, group_restart)
     found = {f.__name__: f for f in scenarios}[name]
     found(c, client, assignor) if assignor else found(c, client)

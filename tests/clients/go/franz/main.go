@@ -261,7 +261,7 @@ func remove(a driverloop.Args) error {
 }
 
 func main() {
-	driverloop.Serve(driverloop.Version("github.com/twmb/franz-go"), &members.Seat{Join: join, Committed: committed}, map[string]func(driverloop.Args) error{
+	driverloop.Serve(driverloop.Version("github.com/twmb/franz-go"), &members.Seat{Join: join, Committed: committed, Reset: reset}, map[string]func(driverloop.Args) error{
 		"create": create, "describe": describe, "produce": produce, "read": read,
 		"seek_offset": seekOffset, "seek_time": seekTime, "delete": remove,
 	})

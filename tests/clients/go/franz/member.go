@@ -100,3 +100,16 @@ func committed(group, topic string, partitions int64) ([]int64, error) {
 		return err
 	})
 }
+
+func reset(group, topic string, partitions, stampMs int64) error {
+	return admin(func(ctx context.Context, c *kadm.Client) error {
+		found, err := c.ListOffsetsAfterMilli(ctx, stampMs, topic)
+		if err == nil {
+			err = found.Error()
+		}
+		if err != nil {
+			return err
+		}
+		return c.CommitAllOffsets(ctx, group, found.Offsets())
+	})
+}

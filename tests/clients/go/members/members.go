@@ -111,6 +111,7 @@ func Listed(numbers []int64) string {
 type Seat struct {
 	Join      func(How, *Diary) (Member, error)
 	Committed func(group, topic string, partitions int64) ([]int64, error)
+	Reset     func(group, topic string, partitions, stampMs int64) error
 	member    Member
 	diary     *Diary
 }
@@ -131,6 +132,8 @@ func (s *Seat) Answer(words []string) (string, bool, error) {
 	case words[0] == "committed":
 		offsets, err := s.Committed(words[1], words[2], number(3))
 		return Listed(offsets), true, err
+	case words[0] == "reset":
+		return "", true, s.Reset(words[1], words[2], number(3), number(4))
 	case s.member == nil:
 		return "", false, nil
 	case words[0] == "poll":

@@ -147,3 +147,32 @@ func committed(group, topic string, partitions int64) ([]int64, error) {
 		return nil
 	})
 }
+
+func reset(group, topic string, partitions, stampMs int64) error {
+	how := config()
+	how.Consumer.Offsets.AutoCommit.Enable = false
+	c, err := sarama.NewClient(bootstrap, how)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	manager, err := sarama.NewOffsetManagerFromClient(group, c)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	for p := range int32(partitions) {
+		offset, err := c.GetOffset(topic, p, stampMs)
+		if err != nil {
+			return err
+		}
+		of, err := manager.ManagePartition(topic, p)
+		if err != nil {
+			return err
+		}
+		defer of.AsyncClose() // the manager, closed after it, lets it go
+		of.ResetOffset(offset, "")
+	}
+	manager.Commit()
+	return nil
+}
