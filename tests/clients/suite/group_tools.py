@@ -115,6 +115,29 @@ class GroupTools:
         assert "not found" in self.groups("--describe", "--group", group)
         self.topic_command("--delete", "--topic", topic)
 
+    def kafka_consumer_groups_new(self):
+        """What the tool shows of a group by the consumer protocol."""
+        topic = self.c.topic(CLIENT, "plain")
+        with Party(self.c, CLIENT, topic.name, self.c.partitions, "full", "tools-new", "consumer-range") as party:
+            group = party.group
+            party.join(0)
+            party.read_to(self.c.records)
+            party.commit()
+            assert re.search(rf"{group}\s+Consumer", self.groups("--list", "--type", "consumer"))
+            assert group not in self.groups("--list", "--type", "classic").split()
+            assert re.search(rf"{group}\s+Stable", self.groups("--list", "--state", "stable"))
+            ends = {p: str(self.c.count_in(p)) for p in range(self.c.partitions)}
+            assert self.offsets(group) == {p: (end, end, "0") for p, end in ends.items()}, self.offsets(group)
+            (member,) = rows(self.groups("--describe", "--group", group, "--members", "--verbose"))
+            assert member["#PARTITIONS"] == "3" and member["CURRENT-ASSIGNMENT"] == f"{topic.name}:0,1,2", member
+            (state,) = rows(self.groups("--describe", "--group", group, "--state"))
+            assert {"range", "Stable", "1"} <= set(state.values()), state
+            assert "not empty" in self.groups("--delete", "--group", group)
+            party.leave_all()
+        self.groups("--reset-offsets", "--group", group, "--topic", topic.name, "--to-offset", "7", "--execute")
+        assert {offsets[0] for offsets in self.offsets(group).values()} == {"7"}, self.offsets(group)
+        assert "was successful" in self.groups("--delete", "--group", group)
+
     def console_group(self):
         """The console consumer goes on where the one before it, of the same group, had committed."""
         topic, group = self.c.fresh("tools-console-group"), self.c.fresh("console-group")

@@ -75,6 +75,16 @@ class Tools(group_tools.GroupTools, applications.Applications):
         self.on_broker(command, *entity, "--alter", "--add-config", "max.message.bytes=many", status=1)
         self.topic_command("--delete", "--topic", topic)
 
+    def kafka_configs_of_groups(self):
+        entity, command = ("--entity-type", "groups", "--entity-name", self.c.fresh("tools-configs")), "kafka.admin.ConfigCommand"
+        self.on_broker(command, *entity, "--alter", "--add-config", "consumer.session.timeout.ms=50000")
+        said = self.on_broker(command, *entity, "--describe")
+        assert "consumer.session.timeout.ms=50000" in said, said
+        self.on_broker(command, *entity, "--alter", "--add-config", "consumer.session.timeout.ms=1", status=1)
+        self.on_broker(command, *entity, "--alter", "--delete-config", "consumer.session.timeout.ms")
+        said = self.on_broker(command, *entity, "--describe")
+        assert "consumer.session.timeout.ms=50000" not in said, said
+
     def console(self):
         """Console producer, then console consumer by partition and offset, which joins no group."""
         topic = self.c.fresh("tools-console")
