@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs real Kafka clients against a broker: every cell client × version × scenario of manifest.json, each counted.
 
-  run.py [--list] [--only PATTERN] [--keep] [--build-java]
+  run.py [--list] [--only PATTERN] [--keep] [--write-docs] [--build-java]
     --list         name the cells and stop
     --only PATTERN only the cells whose "client version scenario" contains PATTERN, or matches it as a glob
     --keep         keep the work directory (logs, tool output, the broker's data) even when all pass
+    --write-docs   put the matrix into docs/compatibility.md, after a run of all cells that has passed
     --build-java   fetch and compile the Java programs, print their class path and stop
 
 Environment:
@@ -13,7 +14,8 @@ Environment:
   MILLRACED           the broker to start (default: build-release/src/broker/millraced of this tree)
 
 Each cell prints `ok` or `FAIL`, client, version, scenario and seconds. A cell whose toolchain is missing or too old fails and
-names it. Then comes the matrix of clients and scenarios. The last line is `N passed, N failed`; exit status 0 only if nothing failed and something passed.
+names it. Then comes the matrix of clients and scenarios, with what docs/compatibility.md says otherwise: to claim there what did not
+pass is a failure. The last line is `N passed, N failed`; exit status 0 only if nothing failed and something passed.
 Clients are installed under ${XDG_CACHE_HOME:-~/.cache}/millrace-clients, never in the tree.
 """
 
@@ -32,12 +34,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "python")]
 
-from suite import broker, scenarios, toolchain, tools  # noqa: E402
-
-
-def reason_against(client, scenario):
-    """Why the client has no such cell, or None; the manifest may name several scenarios by a pattern."""
-    return next((why for pattern, why in client["without"].items() if fnmatch.fnmatchcase(scenario, pattern)), None)
+from suite import broker, matrix, scenarios, toolchain, tools  # noqa: E402
 
 
 def incomplete(manifest):
@@ -47,7 +44,7 @@ def incomplete(manifest):
     gaps = []
     for c in drivers:
         own = {f"cross_read/{c['name']}"}
-        reasoned = {s for s in every if reason_against(c, s)}
+        reasoned = {s for s in every if matrix.reason_against(c, s)}
         lacking = every - set(c["scenarios"]) - reasoned - own
         gaps += [f"{c['name']} lacks {s} and gives no reason" for s in sorted(lacking)]
         gaps += [f"{c['name']} is read by nobody"] * (f"cross_read/{c['name']}" not in every)
@@ -78,18 +75,6 @@ def phases(cells):
 
 
 SLOW = ("kafka-clients", "kafka-streams", "kafka-connect", "kcat", "aiokafka")
-
-
-def table(manifest, results):
-    """Client × scenario: ok, FAIL, `-` where the manifest gives a reason for the lack, `.` where it was not asked for this time."""
-    clients = [c for c in manifest["clients"] if "driver" not in c]
-    scenarios = list(dict.fromkeys(s for c in clients for s in c["scenarios"]))
-    word = {True: "ok", False: "FAIL", None: "."}
-    rows = [["scenario", *(f"{c['name']} {c['version']}" for c in clients)]]
-    for s in scenarios:
-        rows.append([s, *(word[results.get((c["name"], s))] if s in c["scenarios"] else "-" for c in clients)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
 
 
 def install_all(names):
@@ -137,8 +122,11 @@ def main():
     options.add_argument("--list", action="store_true")
     options.add_argument("--only", metavar="PATTERN")
     options.add_argument("--keep", action="store_true")
+    options.add_argument("--write-docs", action="store_true")
     options.add_argument("--build-java", action="store_true")
     asked = options.parse_args()
+    if asked.write_docs and asked.only:
+        options.error("--write-docs needs all cells, so it goes without --only")
     if asked.build_java:
         print(toolchain.java_class_path())
         return 0
@@ -193,7 +181,15 @@ def main():
         if ending:
             failed.append(ending)
             print("FAIL", ending, flush=True)
-    print(table(manifest, results))
+    table = matrix.Matrix(manifest, results)
+    print(table.text())
+    if asked.write_docs and not failed:
+        matrix.write(table)
+    claimed, differing = matrix.compare(table, whole=not asked.only)
+    for wrong in claimed:
+        print("FAIL", wrong, flush=True)
+    failed += [wrong for wrong in claimed if wrong.endswith("of the manifest")]  # a cell that failed is counted already
+    print(*differing, sep="\n", end="\n" if differing else "")
     print(f"{time.monotonic() - began:.0f}s in all")
     if failed or asked.keep:
         print(f"logs are in {work}")
