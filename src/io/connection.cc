@@ -26,7 +26,7 @@ void connection::receive(runtime::receive_op& op) {
     receiving_ = &op;
     exact_ = false;
     if (closed_) return finish_receive(-ECANCELED);
-    arm_receive(false);
+    arm_receive(drained_);
 }
 
 void connection::receive_exact(runtime::receive_op& op, mutable_bytes into) {
@@ -98,6 +98,8 @@ void connection::buffer_returned() { arm_receive(true); }
 void connection::on_received(ring_op& op, int res, std::uint32_t flags) noexcept {
     auto& self = static_cast<socket_op&>(op).owner;
     self.receive_in_flight_ = false;
+    // A client that waits for its answer has sent nothing yet: to try at once would be a call in vain.
+    self.drained_ = res > 0 && !(flags & IORING_CQE_F_SOCK_NONEMPTY);
     if (res > 0) {
         self.shard_.stats().receives.add(1);
         self.shard_.stats().bytes_received.add(static_cast<std::uint64_t>(res));

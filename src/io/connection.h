@@ -89,6 +89,7 @@ class connection final : public buffer_waiter {
     std::size_t received_bytes_ = 0; // of a receive_exact
     int lent_buffer_ = -1;
     bool receive_in_flight_ = false;
+    bool drained_ = false; // the last receive took all that had come
     bool exact_ = false;
     int wake_bytes_ = 1; // as the kernel has it
 

@@ -212,14 +212,6 @@ task<bool> connection::serve_frame(frame request) {
     co_return understood;
 }
 
-namespace {
-
-struct lone_reply final : reply {
-    void ended() noexcept override {}
-};
-
-} // namespace
-
 // Anything but Produce: runs until its answer is sent, so that its memory is bounded by one.
 task<bool> connection::serve_alone(frame request, kafka::request_header header, reader body) {
     if (header.key == static_cast<std::int16_t>(kafka::api_key::fetch)) {
@@ -229,14 +221,13 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
         while (understood && in_flight_ > 0) co_await change();
         co_return understood;
     }
-    kafka::message_arena arena;
-    lone_reply answer;
-    call c{here_, here_.image, header.version, arena, advertised_, header.client_id.value(), peer_host_, &choice_};
-    bool understood = co_await answer_request(header, body, c, answer.bytes);
+    auto answer = front_.lone_answers().take();
+    call c{here_, here_.image, header.version, answer->arena, advertised_, header.client_id.value(), peer_host_, &choice_};
+    bool understood = co_await answer_request(header, body, c, answer->bytes);
     if (!understood) co_return false;
-    expect(answer);
-    answer.pieces.push_back({answer.bytes});
-    answered(answer);
+    expect(*answer);
+    answer->pieces.push_back({answer->bytes});
+    answered(*answer);
     while (in_flight_ > 0) co_await change();
     here_.request_bytes.give_back(request.size);
     co_return true;

@@ -9,6 +9,7 @@
 #include "server/api/fetch.h"
 #include "server/api/produce.h"
 #include "server/connection_count.h"
+#include "server/lone_answer.h"
 #include "server/moving_connection.h"
 #include "server/shard_context.h"
 
@@ -45,6 +46,7 @@ class front final {
     shard_context& here() { return here_; }
     produce_pool& produces() { return produces_; }
     fetch_pool& fetches() { return fetches_; }
+    lone_pool& lone_answers() { return lone_answers_; }
     std::size_t connections() const { return open_; }
     // Whether `there` has time for one of our connections; nothing: not known yet, to be asked again a little later.
     std::optional<bool> has_time(shard_id there);
@@ -82,6 +84,7 @@ class front final {
     connection_count& total_;
     produce_pool produces_;
     fetch_pool fetches_;
+    lone_pool lone_answers_;
     std::vector<std::unique_ptr<entrance>> entrances_;
     intrusive_list<connection, struct connection_tag> connections_;
     std::vector<busy_sample> samples_; // by shard, of when a connection last asked

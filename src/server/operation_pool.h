@@ -32,7 +32,7 @@ template <class Operation, class Tag> class operation_pool {
             return;
         }
         ++count_;
-        idle_.push_back(done);
+        idle_.push_front(done); // the last one is the one in the cache
     }
 
   private:

@@ -15,6 +15,9 @@ inline constexpr std::uint64_t group_request_weight_bytes = 1 << 20;
 struct group_place {
     shard_context* owner = nullptr;
     partition_index partition;
+
+    // Where the member's connection has moved to its group, as it does after a few requests.
+    bool is_here() const { return owner->id == runtime::shard::current().id(); }
 };
 
 // Nothing: the topic does not exist yet, so no group does.
@@ -38,6 +41,7 @@ runtime::task<coord::result<Answer>> visit_group_partition(shard_context& owner,
 template <class Answer, class Decide>
 runtime::task<coord::result<Answer>> ask_partition(group_place place, Decide decide) {
     auto visit = visit_group_partition<Answer>(*place.owner, place.partition, std::move(decide));
+    if (place.is_here()) co_return co_await visit;
     co_return co_await runtime::run_on(place.owner->id, place.owner->visits, std::move(visit));
 }
 
@@ -67,6 +71,10 @@ template <class Call, class Decide> runtime::task<void> park_at_group(call& c, C
         co_return;
     }
     auto visit = visit_and_park(*place->owner, place->partition, parked, std::move(decide));
+    if (place->is_here()) {
+        co_await visit;
+        co_return;
+    }
     co_await runtime::run_on(place->owner->id, place->owner->visits, std::move(visit));
 }
 
