@@ -37,7 +37,8 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
                        server::connection_count& total, log_directories& directories, std::size_t closed_segments_max)
     : shard_{on}, directories_{directories}, descriptors_{closed_segments_max},
       context_{on.id(), options, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
-      group_settings_{settings_of(options)}, groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }},
+      group_settings_{settings_of(options)},
+      groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }, [this] { return context_.image; }},
       front_{context_, total} {
     context_.load = &on.stats();
     context_.groups = &groups_;

@@ -18,6 +18,7 @@ enum class errc : std::uint8_t {
     groups_full,               // group_count_max, or pending_members_max in one of them
     invalid_session_timeout,
     inconsistent_protocol,
+    malformed_protocol,        // a consumer's subscription cannot be read
     unknown_member,
     member_id_required,
     fenced_instance,

@@ -150,6 +150,15 @@ struct bench {
         REQUIRE(said.has_value());
         return said->at(0).offset ? said->at(0).offset->offset.value : -1;
     }
+    std::vector<listed_group> list(std::size_t at_once = 1000) {
+        std::vector<listed_group> out;
+        for (coordinator::list_place next; !next.at_end;) {
+            auto some = at->list(next, at_once);
+            CHECK(some.size() <= at_once);
+            out.insert(out.end(), some.begin(), some.end());
+        }
+        return out;
+    }
     std::string state(std::string group) {
         auto said = at->describe(group);
         return said ? said->state : "";

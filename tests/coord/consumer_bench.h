@@ -38,12 +38,14 @@ struct consumer_bench : bench {
         t->partition_count = partitions;
         next->put(t);
         topics = next;
+        at->see(topics);
         return t->id;
     }
     void drop(const std::string& name) {
         auto next = std::make_shared<cluster::image>(*topics);
         next->erase(topics->find(name)->id);
         topics = next;
+        at->see(topics);
     }
     consumer_heartbeat_answer say(const consumer_heartbeat_request& r) {
         auto said = at->consumer_heartbeat(r, topics, now);

@@ -340,7 +340,6 @@ TEST_CASE("consumer groups: an empty group becomes what its next member speaks, 
     CHECK(b.commit("g", "t", 0, 5) == std::nullopt);
     auto m = b.entered("g", "a", {"t"});
     CHECK(b.committed("g", "t", 0) == 5);
-    CHECK(b.join("g", "").error == errc::inconsistent_protocol);
     CHECK(b.at->describe("g").error() == errc::group_id_not_found);
     CHECK(b.leave_consumer("g", m) == std::nullopt);
     auto ids = b.stable("g", 1);
@@ -357,11 +356,11 @@ TEST_CASE("consumer groups: they are listed with their type, and deleted once em
     consumer_bench b;
     b.put("t", 1);
     auto m = b.entered("g", "a", {"t"});
-    CHECK(b.at->list().at(0).type == "consumer");
-    CHECK(b.at->list().at(0).state == "Stable");
+    CHECK(b.list().at(0).type == "consumer");
+    CHECK(b.list().at(0).state == "Stable");
     CHECK(b.at->delete_group("g").error() == errc::group_not_empty);
     CHECK(b.leave_consumer("g", m) == std::nullopt);
-    CHECK(b.at->list().at(0).state == "Empty");
+    CHECK(b.list().at(0).state == "Empty");
     CHECK(b.at->delete_group("g").has_value());
     b.take();
     CHECK(b.at->groups() == 0);

@@ -38,7 +38,7 @@ TEST_CASE("offsets: a group without members takes commits of anybody who names n
     auto shown = b.at->describe("g");
     CHECK(shown->state == "Empty");
     CHECK(shown->protocol_type.empty());
-    CHECK(b.at->list().size() == 2);
+    CHECK(b.list().size() == 2);
 }
 
 TEST_CASE("offsets: with members a commit comes from one of them and its generation, but not while they sync") {

@@ -1,7 +1,6 @@
 #include "coord/group/classic_group.h"
 
-#include "kafka/message_arena.h"
-#include "kafka/messages/consumer_protocol_subscription.h"
+#include "coord/group/consumer_protocol.h"
 
 #include <algorithm>
 
@@ -78,20 +77,14 @@ std::optional<std::string> classic_group::choose_protocol() const {
 
 std::optional<std::set<std::string>> classic_group::subscribed_topics() const {
     if (members.empty()) return std::set<std::string>{};
-    if (protocol_type != "consumer" || !protocol_name) return std::nullopt;
+    if (protocol_type != consumer_protocol_type || !protocol_name) return std::nullopt;
     std::set<std::string> topics;
     for (const auto& [id, m] : members) {
         const auto* metadata = m.metadata(*protocol_name);
         if (!metadata) return std::nullopt;
-        reader in{*metadata};
-        kafka::message_arena arena;
-        kafka::consumer_protocol_subscription said;
-        auto version = in.i16();
-        // Later versions only add at the end.
-        if (!in.ok() || version < 0 ||
-            !decode(in, std::min(version, kafka::consumer_protocol_subscription::version_max), arena, said))
-            return std::nullopt;
-        for (const auto& topic : said.topics) topics.emplace(topic);
+        auto said = read_subscription(*metadata);
+        if (!said) return std::nullopt;
+        topics.insert(said->topics.begin(), said->topics.end());
     }
     return topics;
 }

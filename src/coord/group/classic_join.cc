@@ -21,11 +21,6 @@ void keep_first_of_each_name(std::vector<offered_protocol>& protocols) {
 } // namespace
 
 std::optional<errc> coordinator::refuse_join(const join_call& c) const {
-    if (c.group.empty()) return errc::invalid_group_id;
-    if (c.session_timeout < settings_.session_timeout_min || c.session_timeout > settings_.session_timeout_max)
-        return errc::invalid_session_timeout;
-    if (const auto* consumers = consumers_.find(c.group); consumers && !consumers->members.empty())
-        return errc::inconsistent_protocol; // its members speak the new protocol
     const auto* g = find(c.group);
     if (!g) {
         if (!c.member_id.empty()) return errc::unknown_member;
@@ -62,6 +57,13 @@ void coordinator::refuse_join(join_call& c, errc why) {
 
 void coordinator::join(join_call& c, moment now) {
     keep_first_of_each_name(c.protocols);
+    if (c.group.empty()) return refuse_join(c, errc::invalid_group_id);
+    if (c.session_timeout < settings_.session_timeout_min || c.session_timeout > settings_.session_timeout_max)
+        return refuse_join(c, errc::invalid_session_timeout);
+    if (speaks_consumer(c.group)) {
+        consumers_.join(c, now);
+        return answer(c);
+    }
     if (auto why = refuse_join(c)) {
         if (*why == errc::group_full) lose_place(*find(c.group), c.member_id, now);
         return refuse_join(c, *why);

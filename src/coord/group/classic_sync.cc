@@ -33,6 +33,10 @@ void coordinator::answer_sync(classic_group& g, classic_member& m, sync_call& c)
 
 void coordinator::sync(sync_call& c, moment now) {
     if (c.group.empty()) return refuse_sync(c, errc::invalid_group_id);
+    if (consumers_.has(c.group)) {
+        consumers_.sync(c, now);
+        return answer(c);
+    }
     auto* g = find(c.group);
     if (!g) return refuse_sync(c, errc::unknown_member);
     if (auto why = check_member(*g, c.member_id, c.instance_id)) return refuse_sync(c, *why);
@@ -73,6 +77,7 @@ void coordinator::sync(sync_call& c, moment now) {
 
 result<void> coordinator::heartbeat(const heartbeat_request& r, moment now) {
     if (r.group.empty()) return std::unexpected{errc::invalid_group_id};
+    if (consumers_.has(r.group)) return consumers_.heartbeat(r, now);
     auto* g = find(r.group);
     if (!g) return std::unexpected{errc::unknown_member};
     if (auto why = check_member(*g, r.member_id, r.instance_id)) return std::unexpected{*why};
@@ -85,6 +90,7 @@ result<void> coordinator::heartbeat(const heartbeat_request& r, moment now) {
 
 result<leave_answer> coordinator::leave(const leave_request& r, moment now) {
     if (r.group.empty()) return std::unexpected{errc::invalid_group_id};
+    if (consumers_.has(r.group)) return consumers_.leave(r, now);
     auto* g = find(r.group);
     if (!g) return std::unexpected{errc::unknown_member};
     leave_answer out;

@@ -7,24 +7,40 @@
 #include "cluster/image.h"
 #include "coord/group/assignor.h"
 #include "coord/group/consumer_group.h"
+#include "coord/group/consumer_protocol.h"
 #include "coord/group/consumer_records.h"
 #include "coord/group/settings.h"
 #include "coord/group/topic_regex.h"
 #include "runtime/random.h"
 
 #include <deque>
+#include <functional>
 
 namespace millrace::coord {
 
 class consumer_coordinator {
   public:
-    consumer_coordinator(const group_settings& settings, runtime::random& random, std::vector<record>& records)
-        : settings_{settings}, random_{random}, records_{records} {}
+    // Instead of removing `leaving`: the group becomes a classic one of the others, if it can. True: it is gone from here.
+    // `rebalance`: its members are to join again.
+    using downgrade = std::function<bool(consumer_group& g, const std::set<std::string>& leaving, bool rebalance, moment now)>;
+
+    consumer_coordinator(const group_settings& settings, runtime::random& random, std::vector<record>& records, downgrade to_classic)
+        : settings_{settings}, random_{random}, records_{records}, downgrade_{std::move(to_classic)} {}
+
+    // Topics as they are now. Before each decision.
+    void see(const cluster::image_ptr& topics);
+    const cluster::image_ptr& topics() const { return topics_; }
 
     // Faults that any group would find in the request; an answer without error: none.
     consumer_heartbeat_answer check(const consumer_heartbeat_request& r) const;
-    // REQUIRES: `check` found nothing. `topics`: as they are now.
-    consumer_heartbeat_answer heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
+    // REQUIRES: `check` found nothing.
+    consumer_heartbeat_answer heartbeat(const consumer_heartbeat_request& r, moment now);
+
+    // consumer_classic.cc: members that speak the classic protocol. REQUIRES: the group is here. A call is answered when these return.
+    void join(join_call& c, moment now);
+    void sync(sync_call& c, moment now);
+    result<void> heartbeat(const heartbeat_request& r, moment now);
+    leave_answer leave(const leave_request& r, moment now);
 
     bool has(std::string_view group) const { return groups_.find(group) != groups_.end(); }
     const consumer_group* find(std::string_view group) const;
@@ -36,8 +52,13 @@ class consumer_coordinator {
     // One partition of a commit that `check_commit` let pass.
     bool may_commit(const consumer_group& g, const commit_request& r, const commit_request::entry& e) const;
     std::optional<errc> check_fetch(const consumer_group& g, const fetch_offsets_request& r) const;
-    // REQUIRES: it has no members.
+    // The group and its members are gone, here and in what is stored.
     void erase(const std::string& id);
+    // A group that was a classic one. Its records are the caller's.
+    void adopt(consumer_group&& group, moment now);
+    // Topics that are gone are left out.
+    partition_set with_ids(const named_partitions& named) const;
+    named_partitions with_names(const partition_set& set) const;
 
     runtime::mono_time next_due() const {
         if (!searches_.empty()) return runtime::mono_time{}; // at once
@@ -56,14 +77,27 @@ class consumer_coordinator {
     answer join_or_stay(consumer_group& g, const consumer_heartbeat_request& r, moment now);
     answer refuse_epoch(const consumer_heartbeat_request& r, const consumer_member& m) const;
     void replace_static(consumer_group& g, const std::string& old_id, const std::string& new_id);
+    consumer_member& find_or_make(consumer_group& g, const std::string& id);
     bool update(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, bool is_new);
+    bool change(consumer_group& g, consumer_member& m, consumer_member&& next, bool is_new);
+    void assign_if_due(consumer_group& g, bool bump, moment now);
+    result<bool> step(consumer_group& g, consumer_member& m, bool subscribed_anew, const std::optional<partition_set>& owned, moment now);
     answer advance(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, moment now);
     // consumer_leave.cc
-    answer leave(consumer_group& g, const consumer_heartbeat_request& r);
+    answer leave(consumer_group& g, const consumer_heartbeat_request& r, moment now);
+    void fence(consumer_group& g, const std::set<std::string>& members, moment now); // `g` may be gone after it
     void remove(consumer_group& g, const std::string& member_id);
     void watch(consumer_group& g, consumer_member& m);
+    void watch_all(consumer_group& g, moment now);
     void unwatch(consumer_member& m);
     void revoke_in_time(consumer_member& m, moment now);
+    // consumer_classic.cc
+    std::optional<errc> join_group(consumer_group& g, join_call& c, moment now);
+    std::optional<errc> sync_group(consumer_group& g, sync_call& c, moment now);
+    result<consumer_member*> classic_member_of(consumer_group& g, const std::string& member_id,
+                                               const std::optional<std::string>& instance_id, std::int32_t generation);
+    void expect_join(consumer_group& g, consumer_member& m, moment now);
+    bool may_downgrade_replacing(const consumer_group& g, const consumer_member* replaced) const;
     // consumer_regex.cc
     void look_for_topics(consumer_group& g, moment now);
     void search(moment now);
@@ -85,11 +119,11 @@ class consumer_coordinator {
     void assign(consumer_group& g, moment now);
     std::string assignor_of(const consumer_group& g) const;
     std::set<topic_id> existing_topics(const consumer_group& g, const consumer_member& m) const;
-    void see(const cluster::image_ptr& topics);
 
     const group_settings& settings_;
     runtime::random& random_;
     std::vector<record>& records_;
+    downgrade downgrade_;
     consumer_groups groups_;
     // Each member once. An entry is a hint: who is due is asked for its deadline, and put back if that is later. So a
     // heartbeat, which moves a deadline, touches nothing here.

@@ -1,5 +1,7 @@
 #include "coord/group/consumer_group.h"
 
+#include "coord/group/consumer_protocol.h"
+
 #include <algorithm>
 
 namespace millrace::coord {
@@ -22,7 +24,8 @@ partition_set without_epochs(const owned_partitions& owned) {
 
 bool consumer_member::same_metadata(const consumer_member& o) const {
     return instance_id == o.instance_id && rack_id == o.rack_id && client_id == o.client_id && client_host == o.client_host &&
-           topics == o.topics && regex == o.regex && assignor == o.assignor && rebalance_timeout_ms == o.rebalance_timeout_ms;
+           topics == o.topics && regex == o.regex && assignor == o.assignor && rebalance_timeout_ms == o.rebalance_timeout_ms &&
+           classic == o.classic;
 }
 
 consumer_member* consumer_group::find(std::string_view member_id) {
@@ -63,6 +66,22 @@ bool consumer_group::subscribes(const consumer_member& m, const std::string& top
     return at != resolved.end() && at->second.topics.contains(topic);
 }
 
+bool consumer_group::supports(std::string_view type, const std::vector<offered_protocol>& offered) const {
+    return type == consumer_protocol_type && std::any_of(offered.begin(), offered.end(), [&](const auto& p) {
+               auto at = supporters.find(p.name);
+               return (at == supporters.end() ? 0 : at->second) == classic_members;
+           });
+}
+
+bool consumer_group::waits_for_others(const consumer_member& m) const {
+    for (const auto& [topic, partitions] : target_of(m.id)) {
+        auto own = m.at.assigned.find(topic);
+        for (auto partition : partitions)
+            if ((own == m.at.assigned.end() || !own->second.contains(partition)) && owner_of(topic, partition)) return true;
+    }
+    return false;
+}
+
 std::string_view consumer_group::state_name() const {
     if (members.empty()) return "Empty";
     if (epoch > target_epoch) return "Assigning";
@@ -73,6 +92,10 @@ std::string_view consumer_group::state_name() const {
 void consumer_group::forget(const consumer_member& m) {
     for (const auto& topic : m.topics) count_down(subscribed, topic);
     if (m.regex && !m.regex->empty()) count_down(regexes, *m.regex);
+    if (m.classic) {
+        --classic_members;
+        for (const auto& p : m.classic->protocols) count_down(supporters, p.name);
+    }
     for (const auto* part : {&m.at.assigned, &m.at.revoking})
         for (const auto& [topic, partitions] : *part) {
             auto of_topic = owners.find(topic);
@@ -91,6 +114,10 @@ void consumer_group::forget(const consumer_member& m) {
 void consumer_group::remember(consumer_member& m) {
     for (const auto& topic : m.topics) ++subscribed[topic];
     if (m.regex && !m.regex->empty()) ++regexes[*m.regex];
+    if (m.classic) {
+        ++classic_members;
+        for (const auto& p : m.classic->protocols) ++supporters[p.name];
+    }
     for (const auto* part : {&m.at.assigned, &m.at.revoking})
         for (const auto& [topic, partitions] : *part)
             for (const auto& [partition, epoch] : partitions) owners[topic][partition] = &m;

@@ -1,7 +1,8 @@
 // The state of one consumer group (KIP-848): its members and what each subscribes to, owns and is to own.
 // Owner: the coordinator of its partition; one shard.
 // Invariant: `owners` has exactly the partitions that members own or still have to give up; `subscribed` counts the members'
-// topic names; static_members names members that exist. A member's parts change only between `forget` and `remember`.
+// topic names, `supporters` the protocols of those that speak the classic protocol; static_members names members that exist.
+// A member's parts change only between `forget` and `remember`.
 #pragma once
 
 #include "coord/group/consumer_requests.h"
@@ -33,18 +34,29 @@ struct member_progress {
 // A time, and a number that tells equal times apart. Number 0: not set.
 using consumer_due = std::pair<runtime::mono_time, std::uint64_t>;
 
+// What a member has besides when it speaks the classic protocol: it came with a group that was converted, or joined a
+// consumer group with JoinGroup (KIP-848, online migration).
+struct classic_part {
+    runtime::milliseconds session_timeout{0};
+    std::vector<offered_protocol> protocols; // not empty; the first is the one it hears of
+    bool operator==(const classic_part&) const = default;
+};
+
 struct consumer_member {
     std::string id, client_id, client_host;
     std::optional<std::string> instance_id, rack_id, regex, assignor;
     std::vector<std::string> topics; // ascending, each once
     std::int32_t rebalance_timeout_ms = -1;
+    std::optional<classic_part> classic;
     member_progress at;
 
     runtime::mono_time session_deadline{};
     runtime::mono_time revocation_deadline = runtime::never;
+    runtime::mono_time join_deadline = runtime::never, sync_deadline = runtime::never; // with the classic protocol alone
     consumer_due due{}; // when it is looked at next
 
-    runtime::mono_time deadline() const { return std::min(session_deadline, revocation_deadline); }
+    runtime::mono_time deadline() const { return std::min({session_deadline, revocation_deadline, join_deadline, sync_deadline}); }
+    void expect_nothing() { revocation_deadline = join_deadline = sync_deadline = runtime::never; }
 
     bool has_left() const { return at.epoch == leaving_static_epoch; }
     bool same_metadata(const consumer_member& other) const;
@@ -65,6 +77,8 @@ struct consumer_group {
     timestamp_ms target_since{0};
     std::map<std::string, consumer_member, std::less<>> members;
     std::map<std::string, std::string> static_members; // instance id to member id
+    std::size_t classic_members = 0;
+    std::map<std::string, std::size_t> supporters; // of each protocol that classic members offer
     std::map<std::string, partition_set> targets;      // by member; none: nothing
     std::map<std::string, std::size_t> subscribed;     // topic name to members that named it
     std::map<std::string, std::size_t> regexes;        // to members that gave it
@@ -80,6 +94,10 @@ struct consumer_group {
     // Names and regexes of all members together.
     std::set<std::string> subscribed_topics() const;
     bool subscribes(const consumer_member& m, const std::string& topic) const;
+    // One of `offered` is offered by every classic member.
+    bool supports(std::string_view type, const std::vector<offered_protocol>& offered) const;
+    // A partition that `m` is to own and does not is somebody else's.
+    bool waits_for_others(const consumer_member& m) const;
     std::string_view state_name() const; // as Kafka's tools show it
 
     void forget(const consumer_member& m);

@@ -64,9 +64,7 @@ consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_r
     return {};
 }
 
-consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics,
-                                                          moment now) {
-    see(topics);
+consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbeat_request& r, moment now) {
     auto group = groups_.find(r.group);
     if (group == groups_.end()) {
         if (r.epoch != joining_epoch)
@@ -74,7 +72,7 @@ consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbe
         group = groups_.try_emplace(r.group).first;
         group->second.id = r.group;
     }
-    if (r.epoch < joining_epoch) return leave(group->second, r);
+    if (r.epoch < joining_epoch) return leave(group->second, r, now);
     return join_or_stay(group->second, r, now);
 }
 
@@ -92,8 +90,7 @@ consumer_heartbeat_answer consumer_coordinator::refuse_epoch(const consumer_hear
 consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, const consumer_heartbeat_request& r, moment now) {
     const bool joining = r.epoch == joining_epoch;
     if (g.members.size() >= settings_.consumer_group_size_max && !g.members.contains(r.member_id))
-        return refused(errc::group_full, "The consumer group has reached its maximum capacity of " +
-                                             std::to_string(settings_.consumer_group_size_max) + " members.");
+        return consumer_group_full(settings_.consumer_group_size_max);
     auto id = r.member_id.empty() ? random_.next_uuid().to_string() : r.member_id;
     if (r.instance_id) {
         auto at = g.static_members.find(*r.instance_id);
@@ -101,7 +98,7 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
         if (!joining && !holder) return unknown_instance(*r.instance_id);
         if (holder && holder->id != id) {
             if (!joining) return fenced_by(holder->id, id, *r.instance_id);
-            if (!holder->has_left())
+            if (!holder->has_left() && !holder->classic)
                 return refused(errc::unreleased_instance, "Static member " + id + " with instance id " + *r.instance_id +
                                                               " cannot join the group because the instance id is owned by " +
                                                               holder->id + " member.");
@@ -113,17 +110,24 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
     if (m)
         if (auto why = refuse_epoch(r, *m); why.error) return why;
     const bool is_new = m == nullptr;
-    if (is_new) {
-        m = &g.members[id];
-        m->id = id;
-    }
+    if (is_new) m = &find_or_make(g, id);
     const bool subscribes_anew = update(g, *m, r, is_new);
     look_for_topics(g, now);
-    bool bump = subscribes_anew || g.epoch == 0;
+    assign_if_due(g, subscribes_anew, now);
+    return advance(g, *m, r, now);
+}
+
+consumer_member& consumer_coordinator::find_or_make(consumer_group& g, const std::string& id) {
+    auto& m = g.members[id];
+    m.id = id;
+    return m;
+}
+
+void consumer_coordinator::assign_if_due(consumer_group& g, bool bump, moment now) {
+    bump |= g.epoch == 0;
     if (bump || g.image_seen != topics_number_) bump |= topics_changed(g);
     if (bump) bump_epoch(g);
     if (g.epoch > g.target_epoch && assignment_is_due(g, now)) assign(g, now);
-    return advance(g, *m, r, now);
 }
 
 // Whoever comes with the instance id of a member that has left takes over what that one had (KIP-848, static membership).
@@ -134,6 +138,7 @@ void consumer_coordinator::replace_static(consumer_group& g, const std::string& 
     auto& m = g.members.insert(std::move(node)).position->second;
     m.id = new_id;
     m.at.epoch = m.at.previous_epoch = joining_epoch;
+    m.expect_nothing();
     g.remember(m);
     records_.push_back(progress_tombstone(g.id, old_id));
     records_.push_back(target_tombstone(g.id, old_id));
@@ -155,7 +160,7 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
                       as_before(r.assignor, m.assignor) && as_before(r.regex, m.regex) && !r.topics &&
                       (r.rebalance_timeout_ms == -1 || r.rebalance_timeout_ms == m.rebalance_timeout_ms) &&
                       r.client_id == m.client_id && r.client_host == m.client_host;
-    if (same && !is_new) return false; // as nearly always
+    if (same && !is_new && !m.classic) return false; // as nearly always
     auto next = m;
     if (r.instance_id) next.instance_id = r.instance_id;
     if (r.rack_id) next.rack_id = r.rack_id;
@@ -169,6 +174,14 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
     if (r.regex) next.regex = r.regex;
     next.client_id = r.client_id;
     next.client_host = r.client_host;
+    if (next.classic) {
+        next.classic.reset();
+        next.expect_nothing();
+    }
+    return change(g, m, std::move(next), is_new);
+}
+
+bool consumer_coordinator::change(consumer_group& g, consumer_member& m, consumer_member&& next, bool is_new) {
     if (!is_new && next.same_metadata(m)) return false;
     const auto old_regex = m.regex;
     const bool anew = next.topics != m.topics || next.regex.value_or("") != m.regex.value_or("");
@@ -180,31 +193,36 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
     return anew;
 }
 
+// Brings `m` nearer to its target; true: what it owns has changed.
+result<bool> consumer_coordinator::step(consumer_group& g, consumer_member& m, bool subscribed_anew,
+                                        const std::optional<partition_set>& owned, moment now) {
+    if (m.at.reached(g.target_epoch) && !subscribed_anew) return false;
+    const auto subscribed = existing_topics(g, m);
+    auto next = reconcile(g, m, {g.target_epoch, g.target_of(m.id), subscribed, owned});
+    if (!next) return std::unexpected{next.error()};
+    if (*next == m.at) return false;
+    const bool changed = without_epochs(next->assigned) != without_epochs(m.at.assigned);
+    g.forget(m);
+    m.at = std::move(*next);
+    g.remember(m);
+    records_.push_back(progress_record(g.id, m.id, m.at));
+    revoke_in_time(m, now);
+    return changed;
+}
+
 consumer_heartbeat_answer consumer_coordinator::advance(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r,
                                                         moment now) {
     answer out;
-    bool changed = false;
-    if (!m.at.reached(g.target_epoch) || r.topics || r.regex) {
-        const auto subscribed = existing_topics(g, m);
-        auto next = reconcile(g, m, {g.target_epoch, g.target_of(m.id), subscribed, r.owned});
-        if (!next)
-            return refused(next.error(), "The consumer group member is in a unknown state. The member must abandon all its "
-                                         "partitions and rejoin.");
-        if (*next != m.at) {
-            changed = without_epochs(next->assigned) != without_epochs(m.at.assigned);
-            g.forget(m);
-            m.at = std::move(*next);
-            g.remember(m);
-            records_.push_back(progress_record(g.id, m.id, m.at));
-            revoke_in_time(m, now);
-        }
-    }
+    auto changed = step(g, m, r.topics || r.regex, r.owned, now);
+    if (!changed)
+        return refused(changed.error(), "The consumer group member is in a unknown state. The member must abandon all its "
+                                        "partitions and rejoin.");
     m.session_deadline = now.mono + settings_.session_timeout_of(g.id);
     watch(g, m);
     out.member_id = m.id;
     out.epoch = m.at.epoch;
     out.interval = settings_.heartbeat_interval_of(g.id);
-    if (r.is_full() || changed) out.assignment = without_epochs(m.at.assigned);
+    if (r.is_full() || *changed) out.assignment = without_epochs(m.at.assigned);
     return out;
 }
 

@@ -36,6 +36,7 @@ result<described_consumer_group> consumer_coordinator::describe(const std::strin
         shown.rack_id = m.rack_id;
         shown.regex = m.regex;
         shown.epoch = m.at.epoch;
+        shown.classic = m.classic.has_value();
         shown.topics = m.topics;
         shown.assigned = named(without_epochs(m.at.assigned), *topics);
         shown.target = named(g->target_of(member_id), *topics);
@@ -48,6 +49,7 @@ std::optional<errc> consumer_coordinator::check_commit(const consumer_group& g, 
     if (r.generation_or_epoch < 0 && g.members.empty()) return std::nullopt;
     const auto* m = g.find(r.member_id);
     if (!m) return errc::unknown_member;
+    if (m->classic) return r.generation_or_epoch == m->at.epoch ? std::nullopt : std::optional{errc::illegal_generation};
     if (!r.knows_member_epochs) return errc::unsupported_version;
     if (r.generation_or_epoch > m->at.epoch) return errc::stale_member_epoch;
     return std::nullopt;
@@ -71,7 +73,7 @@ std::optional<errc> consumer_coordinator::check_fetch(const consumer_group& g, c
     if (r.member_id.empty() && r.member_epoch < 0) return std::nullopt;
     const auto* m = g.find(r.member_id);
     if (!m) return errc::unknown_member;
-    if (r.member_epoch != m->at.epoch) return errc::stale_member_epoch;
+    if (r.member_epoch != m->at.epoch) return m->classic ? errc::illegal_generation : errc::stale_member_epoch;
     return std::nullopt;
 }
 

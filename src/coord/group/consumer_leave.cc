@@ -4,7 +4,7 @@
 
 namespace millrace::coord {
 
-consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const consumer_heartbeat_request& r) {
+consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const consumer_heartbeat_request& r, moment now) {
     const std::string& id = r.member_id;
     if (r.instance_id) {
         auto at = g.static_members.find(*r.instance_id);
@@ -17,17 +17,24 @@ consumer_heartbeat_answer consumer_coordinator::leave(consumer_group& g, const c
     out.member_id = id;
     out.epoch = r.epoch;
     if (r.epoch != leaving_static_epoch) {
-        remove(g, id);
+        fence(g, {id}, now);
         return out;
     }
     // It keeps its place, until its session ends, for whoever comes with its instance id.
     g.forget(*m);
     m->at.epoch = leaving_static_epoch;
     m->at.revoking.clear();
-    m->revocation_deadline = runtime::never;
+    m->expect_nothing();
     g.remember(*m);
     records_.push_back(progress_record(g.id, id, m->at));
     return out;
+}
+
+void consumer_coordinator::fence(consumer_group& g, const std::set<std::string>& members, moment now) {
+    if (members.empty() || downgrade_(g, members, true, now)) return;
+    for (const auto& id : members) remove(g, id);
+    topics_changed(g);
+    bump_epoch(g);
 }
 
 void consumer_coordinator::remove(consumer_group& g, const std::string& member_id) {
@@ -41,16 +48,19 @@ void consumer_coordinator::remove(consumer_group& g, const std::string& member_i
     g.targets.erase(member_id);
     g.members.erase(at);
     forget_regex(g, regex);
-    topics_changed(g);
-    bump_epoch(g);
 }
 
 void consumer_coordinator::erase(const std::string& id) {
     auto at = groups_.find(id);
-    for (const auto& [regex, found] : at->second.resolved) records_.push_back(regex_tombstone(id, regex));
-    records_.push_back(target_epoch_tombstone(id));
-    records_.push_back(consumer_group_tombstone(id));
+    for (auto& [member_id, m] : at->second.members) unwatch(m);
+    for (auto& r : tombstones_of(at->second)) records_.push_back(std::move(r));
     groups_.erase(at);
+}
+
+void consumer_coordinator::adopt(consumer_group&& group, moment now) {
+    auto id = group.id;
+    auto& g = groups_.try_emplace(id, std::move(group)).first->second;
+    watch_all(g, now);
 }
 
 // --- due times ---------------------------------------------------------------------------------------------------
@@ -68,7 +78,8 @@ void consumer_coordinator::unwatch(consumer_member& m) {
 }
 
 void consumer_coordinator::revoke_in_time(consumer_member& m, moment now) {
-    const bool waits = m.at.state == member_state::unrevoked_partitions && !m.has_left();
+    // One that speaks the classic protocol is given a time to join instead.
+    const bool waits = m.at.state == member_state::unrevoked_partitions && !m.has_left() && !m.classic;
     m.revocation_deadline = waits ? now.mono + runtime::milliseconds{std::max(m.rebalance_timeout_ms, 0)} : runtime::never;
 }
 
@@ -80,19 +91,22 @@ void consumer_coordinator::on_time(moment now, std::size_t members_max) {
             unwatch(*m);
             watch(*g, *m);
         } else {
-            remove(*g, std::string{m->id});
+            fence(*g, {m->id}, now);
         }
     }
 }
 
 // Members have their whole time again to be heard of.
 void consumer_coordinator::loaded(moment now) {
-    for (auto& [id, g] : groups_)
-        for (auto& [member_id, m] : g.members) {
-            m.session_deadline = now.mono + settings_.session_timeout_of(id);
-            revoke_in_time(m, now);
-            watch(g, m);
-        }
+    for (auto& [id, g] : groups_) watch_all(g, now);
+}
+
+void consumer_coordinator::watch_all(consumer_group& g, moment now) {
+    for (auto& [id, m] : g.members) {
+        m.session_deadline = now.mono + (m.classic ? m.classic->session_timeout : settings_.session_timeout_of(g.id));
+        revoke_in_time(m, now);
+        watch(g, m);
+    }
 }
 
 } // namespace millrace::coord

@@ -97,6 +97,13 @@ record consumer_member_record(const consumer_group& g, const consumer_member& m)
     value.subscribed_topic_regex = text_or_null(m.regex);
     value.rebalance_timeout_ms = m.rebalance_timeout_ms;
     value.server_assignor = text_or_null(m.assignor);
+    std::vector<kafka::consumer_group_member_metadata_value::protocol_entry> protocols;
+    if (m.classic) {
+        for (const auto& p : m.classic->protocols) protocols.push_back({p.name, bytes_view{p.metadata}});
+        auto& part = value.classic_member_metadata.emplace();
+        part.session_timeout_ms = static_cast<std::int32_t>(m.classic->session_timeout.count());
+        part.supported_protocols = protocols;
+    }
     return {key_of<member_key>(g.id, m.id), stored_bytes(value, value_version)};
 }
 
@@ -153,5 +160,27 @@ record progress_tombstone(const std::string& group, const std::string& member) {
     return {key_of<progress_key>(group, member), std::nullopt};
 }
 record regex_tombstone(const std::string& group, const std::string& regex) { return {regex_key(group, regex), std::nullopt}; }
+
+
+std::vector<record> records_of(const consumer_group& g) {
+    std::vector<record> out;
+    for (const auto& [id, m] : g.members) out.push_back(consumer_member_record(g, m));
+    out.push_back(consumer_group_record(g));
+    for (const auto& [id, target] : g.targets) out.push_back(target_record(g.id, id, target));
+    out.push_back(target_epoch_record(g));
+    for (const auto& [id, m] : g.members) out.push_back(progress_record(g.id, id, m.at));
+    return out;
+}
+
+std::vector<record> tombstones_of(const consumer_group& g) {
+    std::vector<record> out;
+    for (const auto& [id, m] : g.members) out.push_back(progress_tombstone(g.id, id));
+    for (const auto& [id, m] : g.members) out.push_back(target_tombstone(g.id, id));
+    out.push_back(target_epoch_tombstone(g.id));
+    for (const auto& [id, m] : g.members) out.push_back(consumer_member_tombstone(g.id, id));
+    for (const auto& [regex, found] : g.resolved) out.push_back(regex_tombstone(g.id, regex));
+    out.push_back(consumer_group_tombstone(g.id));
+    return out;
+}
 
 } // namespace millrace::coord

@@ -23,6 +23,10 @@ record progress_tombstone(const std::string& group, const std::string& member);
 record regex_record(const std::string& group, const std::string& regex, const resolved_regex& found);
 record regex_tombstone(const std::string& group, const std::string& regex);
 
+// All of a group, and the end of all of it.
+std::vector<record> records_of(const consumer_group& g);
+std::vector<record> tombstones_of(const consumer_group& g);
+
 // Changes `groups` as the record says. A record of another kind changes nothing; one of a version that is not known neither.
 using consumer_groups = std::map<std::string, consumer_group, std::less<>>;
 void replay_consumer_record(consumer_groups& groups, bytes_view key, std::optional<bytes_view> value);

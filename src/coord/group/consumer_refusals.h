@@ -14,6 +14,9 @@ inline consumer_heartbeat_answer refused(errc why, std::string text) {
     return out;
 }
 
+inline consumer_heartbeat_answer consumer_group_full(std::size_t members_max) {
+    return refused(errc::group_full, "The consumer group has reached its maximum capacity of " + std::to_string(members_max) + " members.");
+}
 inline consumer_heartbeat_answer unknown_instance(const std::string& instance_id) {
     return refused(errc::unknown_member, "Instance id " + instance_id + " is unknown.");
 }

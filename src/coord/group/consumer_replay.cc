@@ -95,6 +95,14 @@ void replay(stored& s, const kafka::consumer_group_member_metadata_key& key, std
     m.regex = owned(value.subscribed_topic_regex);
     m.rebalance_timeout_ms = value.rebalance_timeout_ms;
     m.assignor = owned(value.server_assignor);
+    m.classic.reset();
+    if (value.classic_member_metadata) {
+        auto& part = m.classic.emplace();
+        part.session_timeout = runtime::milliseconds{value.classic_member_metadata->session_timeout_ms};
+        for (const auto& p : value.classic_member_metadata->supported_protocols)
+            part.protocols.push_back({std::string{p.name}, {p.metadata.begin(), p.metadata.end()}});
+        if (part.protocols.empty()) m.classic.reset(); // nobody writes that
+    }
     g.remember(m);
 }
 

@@ -48,6 +48,7 @@ struct described_consumer_group {
         std::string id, client_id, client_host;
         std::optional<std::string> instance_id, rack_id, regex;
         std::int32_t epoch = 0;
+        bool classic = false; // speaks the classic protocol
         std::vector<std::string> topics;
         std::vector<partitions> assigned, target;
     };

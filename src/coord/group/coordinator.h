@@ -20,7 +20,10 @@ namespace millrace::coord {
 
 class coordinator {
   public:
-    coordinator(const group_settings& settings, runtime::random& random) : settings_{settings}, random_{random} {}
+    coordinator(const group_settings& settings, runtime::random& random);
+
+    // Topics as they are now. Before each decision and before `on_time`.
+    void see(const cluster::image_ptr& topics) { consumers_.see(topics); }
 
     // Each answers by way of `answers()`, now or when the group has got that far.
     void join(join_call& c, moment now);
@@ -36,12 +39,18 @@ class coordinator {
     // Consumer groups of the new protocol (KIP-848); `topics` as they are now. both_types.cc
     consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
     result<described_consumer_group> describe_consumer(const std::string& id, const cluster::image_ptr& topics) const;
-    std::vector<listed_group> list() const;
+    // Up to `groups_max` groups, those that follow `from`. Fewer, and the place is at its end: there are no more.
+    struct list_place {
+        bool consumers = false;
+        std::optional<std::string> after;
+        bool at_end = false;
+    };
+    std::vector<listed_group> list(list_place& from, std::size_t groups_max) const;
 
     // The topic is gone: its offsets go with it.
     void forget_topic(const std::string& topic);
     // Offsets that are older than offsets.retention.minutes and not in use, and then groups that hold nothing. Looks at up
-    // to `groups_max` groups, from where the last call ended. True: that was the last one.
+    // to `groups_max` groups of one kind, from where the last call ended. True: that was the last one.
     bool expire_offsets(timestamp_ms now, std::size_t groups_max);
 
     // When `on_time` is wanted next; runtime::never if not at all. A call looks at `due_looked_at_max` at most.
@@ -95,6 +104,7 @@ class coordinator {
     void forget_member(classic_group& g, const std::string& member_id);
     void watch_phase(classic_group& g, runtime::mono_time end);
     void watch_member(classic_member& m, runtime::mono_time deadline);
+    void watch_members(classic_group& g, moment now);
     void member_due(classic_group& g, classic_member& m, moment now);
 
     classic_group* find(std::string_view id);
@@ -104,11 +114,15 @@ class coordinator {
     void answer(parked_call& c) { answers_.push_back(c); }
     // offsets.cc
     void expire_in(const classic_group& g, offset_table& table, timestamp_ms now);
+    template <class Groups, class Expire> bool expire_some(const Groups& groups, std::size_t groups_max, Expire expire);
     // `kept_since`: what was committed before counts from then on.
     void erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use,
                        timestamp_ms kept_since, timestamp_ms now);
+    // migrate.cc
+    consumer_heartbeat_answer upgrade(classic_group& g, const consumer_heartbeat_request& r, moment now); // no error: done
+    bool downgrade(consumer_group& g, const std::set<std::string>& leaving, bool rebalance, moment now);
     // both_types.cc
-    void expire_consumer_offsets(timestamp_ms now);
+    bool speaks_consumer(std::string_view group) const; // a consumer group with members
     bool holds_nothing(const classic_group& g);
     void erase_if_no_trace(const std::string& id);
 
@@ -117,10 +131,11 @@ class coordinator {
     due_times due_; // outlives what its entries stand in
     std::map<std::string, classic_group, std::less<>> groups_;
     std::map<std::string, offset_table, std::less<>> offsets_; // by group; a group with offsets alone is in groups_ too
-    std::string expired_up_to_; // the group that `expire_offsets` looked at last
+    std::optional<std::string> expired_up_to_; // the group that `expire_offsets` looked at last
+    bool expires_consumers_ = false;           // it is through with the classic ones
     std::vector<record> records_;
     intrusive_list<parked_call, parked_call_tag> answers_;
-    consumer_coordinator consumers_{settings_, random_, records_}; // an id names a group here or in groups_, not in both
+    consumer_coordinator consumers_; // an id names a group here or in groups_, not in both
 };
 
 } // namespace millrace::coord

@@ -14,10 +14,12 @@ namespace {
 constexpr std::size_t decompressed_bytes_max = 64 << 20;
 constexpr std::int16_t produce_version = 9;
 
+std::size_t size_of(const record& r) { return r.key.size() + (r.value ? r.value->size() : 0); }
+
 } // namespace
 
-group_partition::group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica)
-    : settings_{settings}, replica_{std::move(replica)}, builder_{records::builder_options{}} {
+group_partition::group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica, find_topics topics)
+    : settings_{settings}, replica_{std::move(replica)}, topics_{std::move(topics)}, builder_{records::builder_options{}} {
     append_.owner = this;
     append_.done = &on_appended;
     append_.acks = -1;
@@ -56,6 +58,7 @@ task<void> group_partition::load() {
                                                       "; their members are told to look for another coordinator");
     } else if (!stopped_) {
         state_ = state::serving;
+        look_at_topics();
         machine_->loaded(now());
         settle();
     }
@@ -80,9 +83,10 @@ task<std::optional<errc>> group_partition::ready() {
 
 // After each decision: its records join the next batch, its answers wait for it, and the timer is set anew.
 void group_partition::settle() {
-    for (auto& r : machine_->take_records()) {
-        unwritten_.push_back(std::move(r));
-        ++records_decided_;
+    if (auto decided = machine_->take_records(); !decided.empty()) {
+        records_decided_ += decided.size();
+        auto& d = unwritten_.emplace_back(std::move(decided));
+        for (const auto& r : d.records) d.bytes += size_of(r);
     }
     while (auto* c = machine_->answers().pop_front()) waiting_.push_back({records_decided_, nullptr, c});
     if (!unwritten_.empty() && !writing_ && !step_posted_) {
@@ -104,6 +108,7 @@ void group_partition::arm_timer() {
 void group_partition::due() {
     timer_at_ = runtime::never;
     if (stopped_ || state_ != state::serving) return;
+    look_at_topics();
     machine_->on_time(now());
     settle();
 }
@@ -114,10 +119,19 @@ void group_partition::write() {
     builder_.reset();
     auto wall = runtime::shard::current().wall();
     while (!unwritten_.empty()) {
-        auto& r = unwritten_.front();
-        auto size = r.key.size() + (r.value ? r.value->size() : 0);
-        if (!builder_.empty() && builder_.size_bytes() + size > batch_bytes_max) break;
-        builder_.append(wall, bytes_view{r.key}, r.value ? std::optional<bytes_view>{*r.value} : std::nullopt);
+        auto& next = unwritten_.front();
+        if (!builder_.empty() && builder_.size_bytes() + next.bytes > batch_bytes_max) break;
+        std::size_t written = 0;
+        for (const auto& r : next.records) {
+            if (!builder_.empty() && builder_.size_bytes() + size_of(r) > stored_record_bytes_max) break;
+            builder_.append(wall, bytes_view{r.key}, r.value ? std::optional<bytes_view>{*r.value} : std::nullopt);
+            next.bytes -= size_of(r);
+            ++written;
+        }
+        if (written < next.records.size()) {
+            next.records.erase(next.records.begin(), next.records.begin() + static_cast<std::ptrdiff_t>(written));
+            break;
+        }
         unwritten_.pop_front();
     }
     auto batch = builder_.finish({});

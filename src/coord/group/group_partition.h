@@ -13,21 +13,27 @@
 #include "runtime/shard.h"
 
 #include <deque>
+#include <functional>
 #include <memory>
 
 namespace millrace::coord {
 
 class group_partition {
   public:
-    // Records of one batch, by size; a single one may be larger, up to `stored_record_bytes_max`.
+    // Records of one batch, by size, of several decisions. Those of one may have up to `stored_record_bytes_max`; beyond it they
+    // are written in several.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
 
-    group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica);
+    // The topics there are, as this shard sees them; null: none.
+    using find_topics = std::function<cluster::image_ptr()>;
+
+    group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica, find_topics topics = {});
     ~group_partition(); // REQUIRES: closed
 
     // Runs `decide(coordinator&, moment)`, which gives a result<Answer>, and answers when that is durable.
     template <class Answer, class Decide> runtime::task<result<Answer>> ask(Decide decide) {
         if (auto why = co_await ready()) co_return std::unexpected{*why};
+        look_at_topics();
         result<Answer> answer = decide(*machine_, now());
         settle();
         kept_awaiter kept{*this};
@@ -40,6 +46,7 @@ class group_partition {
             c.error = *why;
             co_return;
         }
+        look_at_topics();
         decide(*machine_, c, now());
         settle();
         answered_awaiter answered{c};
@@ -101,6 +108,9 @@ class group_partition {
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();
     runtime::task<void> load();
+    void look_at_topics() {
+        if (topics_) machine_->see(topics_());
+    }
     void arm_timer();
     void settle();
     void write();
@@ -113,12 +123,17 @@ class group_partition {
 
     const group_settings& settings_;
     std::shared_ptr<partition::replica> replica_;
+    find_topics topics_;
     std::unique_ptr<coordinator> machine_;
     state state_ = state::loading;
     bool stopped_ = false;
     std::vector<std::coroutine_handle<>> load_waiters_;
 
-    std::deque<record> unwritten_;
+    struct decision { // its records are of one batch, so that a crash leaves all of them behind or none
+        std::vector<record> records;
+        std::size_t bytes = 0;
+    };
+    std::deque<decision> unwritten_;
     std::uint64_t records_decided_ = 0, records_kept_ = 0;
     std::deque<waiting> waiting_;
     records::batch_builder builder_;

@@ -82,7 +82,7 @@ std::shared_ptr<group_partition> group_shard::at(partition_index p) {
         partitions_.erase(p);
         return nullptr;
     }
-    if (!here) here = std::make_shared<group_partition>(settings_, std::move(replica));
+    if (!here) here = std::make_shared<group_partition>(settings_, std::move(replica), topics_);
     return here;
 }
 

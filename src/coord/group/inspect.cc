@@ -3,6 +3,12 @@
 
 namespace millrace::coord {
 
+coordinator::coordinator(const group_settings& settings, runtime::random& random)
+    : settings_{settings}, random_{random},
+      consumers_{settings_, random_, records_, [this](consumer_group& g, const std::set<std::string>& leaving, bool rebalance, moment now) {
+                     return downgrade(g, leaving, rebalance, now);
+                 }} {}
+
 classic_group* coordinator::find(std::string_view id) {
     auto at = groups_.find(id);
     return at == groups_.end() ? nullptr : &at->second;
@@ -40,11 +46,25 @@ result<described_group> coordinator::describe(const std::string& id) const {
     return out;
 }
 
-std::vector<listed_group> coordinator::list() const {
+std::vector<listed_group> coordinator::list(list_place& from, std::size_t groups_max) const {
     std::vector<listed_group> out;
-    for (const auto& [id, g] : groups_)
-        out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "classic"});
-    for (const auto& [id, g] : consumers_.all()) out.push_back({id, "consumer", std::string{g.state_name()}, "consumer"});
+    auto walk = [&](const auto& groups, auto shown) {
+        auto at = from.after ? groups.upper_bound(*from.after) : groups.begin();
+        for (; at != groups.end() && out.size() < groups_max; ++at) {
+            out.push_back(shown(at->first, at->second));
+            from.after = at->first;
+        }
+        if (at == groups.end()) from.after.reset();
+        return at == groups.end();
+    };
+    if (!from.consumers)
+        from.consumers = walk(groups_, [](const auto& id, const auto& g) {
+            return listed_group{id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "classic"};
+        });
+    if (from.consumers)
+        from.at_end = walk(consumers_.all(), [](const auto& id, const auto& g) {
+            return listed_group{id, std::string{consumer_protocol_type}, std::string{g.state_name()}, "consumer"};
+        });
     return out;
 }
 
@@ -76,15 +96,18 @@ void coordinator::loaded(moment now) {
     consumers_.loaded(now);
     for (const auto& [id, table] : offsets_)
         if (!consumers_.has(id)) find_or_make(id, now);
-    for (auto& [id, g] : groups_)
-        for (auto& [member_id, m] : g.members) {
-            m.due.group = &g;
-            m.due.member = &m;
-            watch_member(m, now.mono + m.session_timeout);
-        }
+    for (auto& [id, g] : groups_) watch_members(g, now);
     // group.max.size was lowered: members join again, and the last of them find no room.
     for (auto& [id, g] : groups_)
         if (g.members.size() > settings_.group_size_max) prepare_rebalance(g, now);
+}
+
+void coordinator::watch_members(classic_group& g, moment now) {
+    for (auto& [id, m] : g.members) {
+        m.due.group = &g;
+        m.due.member = &m;
+        watch_member(m, now.mono + m.session_timeout);
+    }
 }
 
 void coordinator::fail_parked(errc why) {

@@ -138,26 +138,47 @@ void coordinator::forget_topic(const std::string& topic) {
     }
 }
 
-bool coordinator::expire_offsets(timestamp_ms now, std::size_t groups_max) {
-    auto at = expired_up_to_.empty() ? groups_.begin() : groups_.upper_bound(expired_up_to_);
-    for (std::size_t i = 0; i < groups_max && at != groups_.end(); ++i) {
-        auto& g = at->second;
-        expired_up_to_ = g.id;
-        if (auto table = offsets_.find(g.id); table != offsets_.end()) {
-            expire_in(g, table->second, now);
-            if (table->second.empty()) offsets_.erase(table);
-        }
-        if (!holds_nothing(g)) {
-            ++at;
-            continue;
-        }
-        if (g.stored) records_.push_back(group_tombstone(g.id));
-        at = groups_.erase(at);
+// `expire` looks at one group, which may be gone then. True: that was the last of `groups`.
+template <class Groups, class Expire> bool coordinator::expire_some(const Groups& groups, std::size_t groups_max, Expire expire) {
+    auto at = expired_up_to_ ? groups.upper_bound(*expired_up_to_) : groups.begin();
+    for (std::size_t i = 0; i < groups_max && at != groups.end(); ++i) {
+        expired_up_to_ = at->first;
+        ++at;
+        expire(*expired_up_to_);
     }
-    if (at != groups_.end()) return false;
-    expired_up_to_.clear();
-    expire_consumer_offsets(now);
+    if (at != groups.end()) return false;
+    expired_up_to_.reset();
     return true;
+}
+
+bool coordinator::expire_offsets(timestamp_ms now, std::size_t groups_max) {
+    auto forget_if_empty = [&](auto table) {
+        if (table->second.empty()) offsets_.erase(table);
+    };
+    if (!expires_consumers_) {
+        expires_consumers_ = expire_some(groups_, groups_max, [&](const std::string& id) {
+            auto g = groups_.find(id);
+            if (auto table = offsets_.find(id); table != offsets_.end()) {
+                expire_in(g->second, table->second, now);
+                forget_if_empty(table);
+            }
+            if (!holds_nothing(g->second)) return;
+            if (g->second.stored) records_.push_back(group_tombstone(id));
+            groups_.erase(g);
+        });
+        return false;
+    }
+    // As those of classic groups, except that topics that members read are always known. An empty group without offsets goes.
+    const bool done = expire_some(consumers_.all(), groups_max, [&](const std::string& id) {
+        const auto& g = *consumers_.find(id);
+        if (auto table = offsets_.find(id); table != offsets_.end()) {
+            erase_expired(id, table->second, g.subscribed_topics(), no_timestamp, now);
+            forget_if_empty(table);
+        }
+        if (g.members.empty() && !offsets_.contains(id)) consumers_.erase(id);
+    });
+    if (done) expires_consumers_ = false;
+    return done;
 }
 
 void coordinator::expire_in(const classic_group& g, offset_table& table, timestamp_ms now) {

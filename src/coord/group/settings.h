@@ -71,6 +71,8 @@ inline constexpr std::size_t pending_members_max = 100'000;
 inline constexpr std::size_t stored_string_bytes_max = 32'767;
 // Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.
 inline constexpr std::size_t stored_record_bytes_max = 1'000'000;
+// Records of a group that changes its protocol: they are written together, or a crash could leave half of a group behind.
+inline constexpr std::size_t conversion_bytes_max = 900'000;
 // Members and groups that one call of `on_time` looks at, so that the shard goes on with other work in between.
 inline constexpr std::size_t due_looked_at_max = 1000;
 

@@ -10,7 +10,7 @@ namespace {
 
 using response = kafka::consumer_group_describe_response;
 using described = coord::described_consumer_group;
-constexpr std::int8_t consumer_member = 1; // 0: a classic one
+constexpr std::int8_t classic_member = 0, consumer_member = 1;
 
 response::assignment_part entries(call& c, const std::vector<described::partitions>& set) {
     auto topics = c.arena.make_array<response::topic_entry>(set.size());
@@ -39,7 +39,7 @@ void fill(call& c, response::member_entry& out, const described::member& m) {
     out.subscribed_topic_regex = keep(c.arena, m.regex);
     out.assignment = entries(c, m.assigned);
     out.target_assignment = entries(c, m.target);
-    out.member_type = consumer_member;
+    out.member_type = m.classic ? classic_member : consumer_member;
 }
 
 runtime::task<response::group_entry> describe(std::string_view id, call& c) {

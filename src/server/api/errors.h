@@ -94,6 +94,7 @@ constexpr kafka::error_code to_kafka(coord::errc e) {
     case illegal_generation: return error_code::illegal_generation;
     case rebalance_in_progress: return error_code::rebalance_in_progress;
     case metadata_too_large: return error_code::offset_metadata_too_large;
+    case malformed_protocol:
     case record_too_large: return error_code::unknown_server_error; // as Kafka tells it, though the code says little
     case subscribed_to_topic: return error_code::group_subscribed_to_topic;
     case fenced_member_epoch: return error_code::fenced_member_epoch;

@@ -8,6 +8,14 @@ namespace millrace::server {
 
 namespace {
 
+// Of one visit to a coordinator, so that its shard goes on with other work in between.
+constexpr std::size_t listed_in_a_turn_max = 1000;
+
+struct listed_part {
+    std::vector<coord::listed_group> groups;
+    coord::coordinator::list_place next;
+};
+
 bool same_word(std::string_view a, std::string_view b) {
     auto small = [](char ch) { return ch >= 'A' && ch <= 'Z' ? static_cast<char>(ch - 'A' + 'a') : ch; };
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return small(x) == small(y); });
@@ -28,19 +36,27 @@ runtime::task<kafka::list_groups_response> answer(const kafka::list_groups_reque
     const std::int32_t count = topic ? topic->partition_count : 0; // the image may change meanwhile
     for (std::int32_t p = 0; p < count; ++p) {
         group_place place{&c.here.context_of({id, {p}}), {p}};
-        auto decide = [](coord::coordinator& at, coord::moment) { return coord::result<std::vector<coord::listed_group>>{at.list()}; };
-        auto listed = co_await ask_partition<std::vector<coord::listed_group>>(place, std::move(decide));
-        if (!listed) {
-            out.error_code = to_kafka(listed.error());
-            co_return out;
-        }
-        for (const auto& g : *listed) {
-            if (!among(in.states_filter, g.state) || !among(in.types_filter, g.type)) continue;
-            auto& e = groups.emplace_back();
-            e.group_id = keep(c.arena, std::string_view{g.id});
-            e.protocol_type = keep(c.arena, std::string_view{g.protocol_type});
-            e.group_state = keep(c.arena, std::string_view{g.state});
-            e.group_type = keep(c.arena, std::string_view{g.type});
+        for (coord::coordinator::list_place next; !next.at_end;) {
+            auto decide = [next](coord::coordinator& at, coord::moment) {
+                auto from = next;
+                auto groups = at.list(from, listed_in_a_turn_max);
+                return coord::result<listed_part>{{std::move(groups), from}};
+            };
+            auto asked = ask_partition<listed_part>(place, std::move(decide));
+            auto listed = co_await asked;
+            if (!listed) {
+                out.error_code = to_kafka(listed.error());
+                co_return out;
+            }
+            next = listed->next;
+            for (const auto& g : listed->groups) {
+                if (!among(in.states_filter, g.state) || !among(in.types_filter, g.type)) continue;
+                auto& e = groups.emplace_back();
+                e.group_id = keep(c.arena, std::string_view{g.id});
+                e.protocol_type = keep(c.arena, std::string_view{g.protocol_type});
+                e.group_state = keep(c.arena, std::string_view{g.state});
+                e.group_type = keep(c.arena, std::string_view{g.type});
+            }
         }
     }
     out.groups = keep(c.arena, groups);
