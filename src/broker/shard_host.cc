@@ -1,6 +1,8 @@
 #include "broker/shard_host.h"
 
 #include "broker/replica_config.h"
+#include "cluster/group_config.h"
+#include "config/live.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
 
@@ -31,15 +33,28 @@ coord::group_settings settings_of(const config::broker_options& o) {
     return s;
 }
 
+coord::own_group_settings own_settings_of(const cluster::config_map& configs) {
+    auto time = [&](std::string_view name) -> std::optional<runtime::milliseconds> {
+        auto n = cluster::group_config_number(configs, name);
+        return n ? std::optional{runtime::milliseconds{*n}} : std::nullopt;
+    };
+    coord::own_group_settings out;
+    out.consumer_session_timeout = time("consumer.session.timeout.ms");
+    out.consumer_heartbeat_interval = time("consumer.heartbeat.interval.ms");
+    out.consumer_assignment_interval = time("consumer.assignment.interval.ms");
+    return out;
+}
+
 } // namespace
 
 shard_host::shard_host(runtime::shard& on, const config::broker_options& options, server::metadata_changes& changes,
                        server::connection_count& total, log_directories& directories, std::size_t closed_segments_max)
-    : shard_{on}, directories_{directories}, descriptors_{closed_segments_max},
-      context_{on.id(), options, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
+    : shard_{on}, started_with_{options}, options_{options}, directories_{directories}, descriptors_{closed_segments_max},
+      context_{on.id(), options_, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
       group_settings_{settings_of(options)},
       groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }, [this] { return context_.image; }},
       front_{context_, total} {
+    context_.started_with = &started_with_;
     context_.load = &on.stats();
     context_.groups = &groups_;
     for (std::size_t i = 0; i < directories.size(); ++i) {
@@ -98,8 +113,27 @@ task<void> shard_host::open_one(const placement& p) {
     context_.partitions.put(p.key, std::move(hosted));
 }
 
+void shard_host::take_settings(const cluster::image& from) {
+    const cluster::config_map none;
+    auto live = started_with_;
+    config::set_live(live, from.layers_over(none).merged());
+    config::copy_live(options_, live);
+    group_settings_.consumer_assignment_interval = runtime::milliseconds{options_.group_consumer_assignment_interval_ms};
+
+    own_group_settings_.clear();
+    for (const auto& [of, configs] : from.resources())
+        if (of.type == cluster::group_resource) own_group_settings_.emplace(of.name, own_settings_of(configs));
+    group_settings_.own = nullptr;
+    if (own_group_settings_.empty()) return;
+    group_settings_.own = [this](std::string_view group) {
+        auto at = own_group_settings_.find(group);
+        return at == own_group_settings_.end() ? coord::own_group_settings{} : at->second;
+    };
+}
+
 task<void> shard_host::adopt(cluster::image_ptr next) {
     auto before = std::exchange(context_.image, next);
+    if (!before || &before->resources() != &next->resources()) take_settings(*next);
     std::vector<server::partition_key> gone;
     for (auto& [key, hosted] : context_.partitions.all()) {
         const auto* topic = next->find(key.topic);

@@ -72,12 +72,18 @@ class shard_host {
     runtime::task<void> close_some(std::vector<std::pair<server::partition_key, server::hosted_partition*>>& all,
                                    std::size_t& next, closed_partitions& out, runtime::latch& done);
 
+    // What was set on this broker, on all brokers and on groups while they run.
+    void take_settings(const cluster::image& from);
+
     runtime::shard& shard_;
+    const config::broker_options& started_with_;
+    config::broker_options options_; // and over them what was set since
     log_directories& directories_;
     log::descriptor_budget descriptors_;
     std::vector<std::unique_ptr<log::environment>> environments_; // by directory
     server::shard_context context_;
     coord::group_settings group_settings_;
+    std::map<std::string, coord::own_group_settings, std::less<>> own_group_settings_;
     runtime::mono_time offsets_check_due_{};
     coord::group_shard groups_;
     server::front front_;

@@ -35,6 +35,10 @@ task<outcome<topic_ptr>> topic_changes::alter_topic_config(std::string name, ser
     co_return co_await runtime::run_on(home, scope_, alter_here(std::move(name), std::move(edit)));
 }
 
+task<outcome<void>> topic_changes::alter_resource(cluster::config_resource of, server::resource_edit edit) {
+    co_return co_await runtime::run_on(home, scope_, alter_resource_here(std::move(of), std::move(edit)));
+}
+
 task<outcome<producer_id>> topic_changes::take_producer_id() {
     co_return co_await runtime::run_on(home, scope_, producer_id_here());
 }
@@ -77,6 +81,17 @@ task<outcome<topic_ptr>> topic_changes::alter_here(std::string name, server::con
     auto wanted = edit(topic ? topic->overrides : cluster::config_map{});
     if (!wanted) co_return std::unexpected{wanted.error()};
     auto altered = co_await store_.alter_topic_config(std::move(name), std::move(*wanted));
+    if (altered) co_await distribute();
+    co_return altered;
+}
+
+task<outcome<void>> topic_changes::alter_resource_here(cluster::config_resource of, server::resource_edit edit) {
+    if (turns_.waiting() >= changes_waiting_max) co_return too_many();
+    runtime::turnstile::pass mine{turns_};
+    co_await mine;
+    auto wanted = edit(*store_.current());
+    if (!wanted) co_return std::unexpected{wanted.error()};
+    auto altered = co_await store_.alter_resource(std::move(of), std::move(*wanted));
     if (altered) co_await distribute();
     co_return altered;
 }

@@ -1,4 +1,4 @@
-// Carries changes of topics from a request to every shard: the store first, then the partitions, then the image.
+// Carries changes of topics and configs from a request to every shard: the store first, then the partitions, then the image.
 // Owner: the node; its state belongs to shard 0, other shards reach it by `run_on`.
 // Invariant: one change at a time from the store's flush until the last shard answers from the new image.
 #pragma once
@@ -29,6 +29,7 @@ class topic_changes final : public server::metadata_changes {
     runtime::task<cluster::outcome<cluster::topic_ptr>> delete_topic(topic_id id) override;
     runtime::task<cluster::outcome<cluster::topic_ptr>> create_partitions(std::string name, std::int32_t new_count) override;
     runtime::task<cluster::outcome<cluster::topic_ptr>> alter_topic_config(std::string name, server::config_edit edit) override;
+    runtime::task<cluster::outcome<void>> alter_resource(cluster::config_resource of, server::resource_edit edit) override;
     runtime::task<cluster::outcome<producer_id>> take_producer_id() override;
 
     // Brings every shard to the store's image. Shard 0; at start, and after each change.
@@ -40,6 +41,7 @@ class topic_changes final : public server::metadata_changes {
     runtime::task<cluster::outcome<cluster::topic_ptr>> create_here(cluster::create_topic_request request);
     runtime::task<cluster::outcome<cluster::topic_ptr>> delete_here(topic_id id);
     runtime::task<cluster::outcome<cluster::topic_ptr>> add_here(std::string name, std::int32_t new_count);
+    runtime::task<cluster::outcome<void>> alter_resource_here(cluster::config_resource of, server::resource_edit edit);
     runtime::task<cluster::outcome<producer_id>> producer_id_here();
     runtime::task<void> open_on(shard_host& host, std::vector<placement> wanted, runtime::latch& done);
     runtime::task<void> adopt_on(shard_host& host, cluster::image_ptr image, runtime::latch& done);

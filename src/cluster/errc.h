@@ -15,7 +15,8 @@ enum class errc {
     invalid_partitions,
     invalid_replication_factor,
     invalid_config,             // unknown key or bad value
-    limit_reached,              // topics_max, partitions_max
+    invalid_request,            // the same of a broker, which Kafka answers with another code
+    limit_reached,              // topics_max, partitions_max, configured_resources_max
     overloaded,                 // too many changes wait
     foreign_directory,          // the data directory holds things that are not ours
     wrong_identity,             // another node or cluster owns the directory

@@ -101,6 +101,7 @@ struct config_row {
     bool sensitive = false;
     std::vector<config_synonym> synonyms;
     std::string_view documentation;
+    bool is_null = false; // nothing is set, and it means something only when it is
 };
 // Sorted by name; `broker_values` are given at the start. REQUIRES: make_topic_config accepted the two maps.
 std::vector<config_row> describe_topic_config(const config_map& broker_values, const config_map& overrides);

@@ -1,5 +1,5 @@
 // The broker's options as plain, validated values.
-// Owner: made once by `parse`, then immutable; any shard reads it.
+// Owner: made once by `parse`; each shard has a copy, in which live options change (config/live.h).
 // Invariant: every value is within the range of its row in the option table.
 #pragma once
 
@@ -53,6 +53,8 @@ struct broker_options {
     std::int32_t group_consumer_session_timeout_ms = 45'000;
     std::int32_t group_consumer_heartbeat_interval_ms = 5000;
     std::int32_t group_consumer_assignment_interval_ms = 1000;
+    std::int32_t group_consumer_min_assignment_interval_ms = 0;
+    std::int32_t group_consumer_max_assignment_interval_ms = 15'000;
     std::string group_consumer_migration_policy = "bidirectional";
     std::int32_t group_consumer_max_size = 2'147'483'647;
     std::vector<std::string> group_consumer_assignors{"uniform", "range"};
@@ -65,7 +67,7 @@ struct broker_options {
     bool test_disk_skip_sync = false;
     bool test_disk_skip_directory_sync = false;
 
-    // Defaults of topic configs under their broker names, those that somebody gave, as plain numbers and words:
+    // Defaults of topic configs under their broker names, those that somebody gave at the start, as plain numbers and words:
     // what cluster::make_topic_config takes as broker_values.
     std::map<std::string, std::string, std::less<>> topic_defaults;
 };

@@ -1,5 +1,6 @@
 #include "config/fill.h"
 
+#include "config/live.h"
 #include "config/option_table.h"
 #include "config/value.h"
 
@@ -54,6 +55,8 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.group_consumer_session_timeout_ms = small("group.consumer.session.timeout.ms");
     o.group_consumer_heartbeat_interval_ms = small("group.consumer.heartbeat.interval.ms");
     o.group_consumer_assignment_interval_ms = small("group.consumer.assignment.interval.ms");
+    o.group_consumer_min_assignment_interval_ms = small("group.consumer.min.assignment.interval.ms");
+    o.group_consumer_max_assignment_interval_ms = small("group.consumer.max.assignment.interval.ms");
     o.group_consumer_migration_policy = text("group.consumer.migration.policy");
     o.group_consumer_max_size = small("group.consumer.max.size");
     o.group_consumer_assignors = split_list(text("group.consumer.assignors"));
@@ -63,27 +66,14 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.offsets_retention_check_interval_ms = number("offsets.retention.check.interval.ms");
     o.test_disk_skip_sync = flag("test.disk.skip.sync");
     o.test_disk_skip_directory_sync = flag("test.disk.skip.directory.sync");
-    const auto& durable = text("millrace.durability");
-    o.durability = durable == "flush" ? durability::flush : durable == "cache" ? durability::cache : durability::acks;
+    o.durability = durability_named(text("millrace.durability"));
     for (const auto& row : option_table()) {
         const auto& v = values.find(std::string{row.name})->second;
         if (row.topic_default && v.origin != "built-in" && !(row.unset && v.value.empty()))
             o.topic_defaults.emplace(row.name, v.value);
     }
 
-    if (o.group_consumer_assignors.empty()) return std::unexpected{"group.consumer.assignors is empty: consumer groups need one"};
-    if (o.group_consumer_heartbeat_interval_ms >= o.group_consumer_session_timeout_ms)
-        return std::unexpected{"group.consumer.heartbeat.interval.ms (" + text("group.consumer.heartbeat.interval.ms") +
-                               ") is not under group.consumer.session.timeout.ms (" + text("group.consumer.session.timeout.ms") +
-                               "): members would always be late"};
-    if (o.message_max_bytes > o.socket_request_max_bytes)
-        return std::unexpected{"message.max.bytes (" + text("message.max.bytes") +
-                               ") is over socket.request.max.bytes (" + text("socket.request.max.bytes") +
-                               "): such a batch could never arrive"};
-    if (o.queued_max_request_bytes < o.socket_request_max_bytes)
-        return std::unexpected{"queued.max.request.bytes (" + text("queued.max.request.bytes") +
-                               ") is below socket.request.max.bytes (" + text("socket.request.max.bytes") +
-                               "): the largest request could never be read"};
+    if (auto fits = check_fit(o); !fits) return std::unexpected{fits.error()};
     return o;
 }
 

@@ -13,11 +13,18 @@ constexpr std::int64_t int_max = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t long_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::string_view long_text = "9223372036854775807";
 
+// Live are those options that Kafka too changes while it runs, so that tools meet the same refusals.
+
 // A default of a topic config: live, and only passed on when somebody set it.
 constexpr option topic(std::string_view name, option_type type, std::string_view value, std::string_view help,
                        std::int64_t min = std::numeric_limits<std::int64_t>::min(), std::int64_t max = long_max,
                        std::string_view words = {}, time_unit unit = time_unit::ms, bool unset = false) {
     return {"Defaults of topics", name, type, value, help, min, max, words, unit, applies::live, true, unset, false};
+}
+
+constexpr option at_start(option o) {
+    o.when = applies::at_start;
+    return o;
 }
 
 constexpr option table[] = {
@@ -31,7 +38,7 @@ constexpr option table[] = {
 
     {"Network", "listeners", endpoints, "PLAINTEXT://127.0.0.1:9092", "Addresses to listen on, by comma; an empty host is every address."},
     {"Network", "advertised.listeners", endpoints, "", "Addresses that clients are told; empty: the one they reached."},
-    {"Network", "max.connections", integer, "2147483647", "Connections at a time on the whole node.", 0, int_max, {}, time_unit::ms, applies::live},
+    {"Network", "max.connections", integer, "2147483647", "Connections at a time on the whole node.", 1, int_max, {}, time_unit::ms, applies::live},
     {"Network", "max.connections.per.ip", integer, "2147483647", "Connections at a time from one address.", 0, int_max, {}, time_unit::ms, applies::live},
     {"Network", "connections.max.idle.ms", duration, "600000", "Close a connection that was quiet for this long.", 1, long_max},
     {"Network", "socket.request.max.bytes", bytes, "104857600", "Largest request.", 1024, int_max},
@@ -39,7 +46,7 @@ constexpr option table[] = {
     {"Network", "fetch.max.bytes", bytes, "57671680", "Cap of a fetch answer.", 1024, int_max},
     {"Network", "fetch.sendfile.min.bytes", bytes, "65536", "Slices of at least this many bytes leave without passing user space.", 0, int_max},
 
-    {"Topics", "num.partitions", integer, "1", "Partitions of a topic whose creator did not say.", 1, 10'000, {}, time_unit::ms, applies::live},
+    {"Topics", "num.partitions", integer, "1", "Partitions of a topic whose creator did not say.", 1, 10'000},
     {"Topics", "default.replication.factor", integer, "1", "Copies of a topic whose creator did not say.", 1, 32767},
     {"Topics", "auto.create.topics.enable", boolean, "true", "Create a topic when a client asks about it."},
     {"Topics", "delete.topic.enable", boolean, "true", "Allow topics to be deleted."},
@@ -51,7 +58,13 @@ constexpr option table[] = {
     {"Groups", "group.max.size", integer, "2147483647", "Members of one group.", 1, int_max},
     {"Groups", "group.consumer.session.timeout.ms", duration, "45000", "A member of a consumer group that is silent for this long is out.", 1, int_max},
     {"Groups", "group.consumer.heartbeat.interval.ms", duration, "5000", "How often members of consumer groups are to be heard of.", 1, int_max},
-    {"Groups", "group.consumer.assignment.interval.ms", duration, "1000", "A consumer group is assigned anew at most once in this time.", 0, int_max},
+    {"Groups", "group.consumer.assignment.interval.ms", duration, "1000", "A consumer group is assigned anew at most once in this time.", 0, int_max, {}, time_unit::ms, applies::live},
+    {"Groups", "group.consumer.min.session.timeout.ms", duration, "45000", "Shortest session timeout that a consumer group may have of its own.", 1, int_max},
+    {"Groups", "group.consumer.max.session.timeout.ms", duration, "60000", "Longest session timeout that a consumer group may have of its own.", 1, int_max},
+    {"Groups", "group.consumer.min.heartbeat.interval.ms", duration, "5000", "Shortest heartbeat interval that a consumer group may have of its own.", 1, int_max},
+    {"Groups", "group.consumer.max.heartbeat.interval.ms", duration, "15000", "Longest heartbeat interval that a consumer group may have of its own.", 1, int_max},
+    {"Groups", "group.consumer.min.assignment.interval.ms", duration, "0", "Shortest time between assignments that may be set.", 0, int_max},
+    {"Groups", "group.consumer.max.assignment.interval.ms", duration, "15000", "Longest time between assignments that may be set.", 0, int_max},
     {"Groups", "group.consumer.migration.policy", word, "bidirectional", "Whether groups change between the classic and the consumer protocol while they have members.", 0, 0, "disabled,upgrade,downgrade,bidirectional"},
     {"Groups", "group.consumer.max.size", integer, "2147483647", "Members of one consumer group.", 1, int_max},
     {"Groups", "group.consumer.assignors", list, "uniform,range", "Assignors that members of consumer groups may ask for; the first is used when none does.", 0, 0, "uniform,range"},
@@ -64,25 +77,25 @@ constexpr option table[] = {
     topic("message.max.bytes", bytes, "1048588", "Largest batch, after compression.", 0, int_max),
     topic("min.insync.replicas", integer, "1", "Copies that must have a record before acks=all is answered.", 1, int_max),
     topic("unclean.leader.election.enable", boolean, "false", "Whether a copy that is behind may lead."),
-    topic("compression.type", word, "producer", "Codec that batches are kept in.", 0, 0, "producer,uncompressed,gzip,snappy,lz4,zstd"),
+    topic("compression.type", word, "producer", "Codec that batches are kept in.", 0, 0, "uncompressed,zstd,lz4,snappy,gzip,producer"),
     topic("compression.gzip.level", integer, "-1", "1 to 9, or -1: the codec's own.", -1, 9),
     topic("compression.lz4.level", integer, "9", "1 to 17.", 1, 17),
     topic("compression.zstd.level", integer, "3", "-131072 to 22.", -131072, 22),
-    topic("log.cleanup.policy", list, "delete", "delete, compact, both, or empty: keep for ever.", 0, 0, "delete,compact"),
+    topic("log.cleanup.policy", list, "delete", "delete, compact, both, or empty: keep for ever.", 0, 0, "compact,delete"),
     topic("log.retention.ms", duration, "", "Age limit of records; wins over minutes and hours; -1: none.", -1, long_max, {}, time_unit::ms, true),
-    topic("log.retention.minutes", duration, "", "The same in minutes; wins over hours.", -1, int_max, {}, time_unit::minutes, true),
-    topic("log.retention.hours", duration, "168", "The same in hours.", -1, int_max, {}, time_unit::hours),
+    at_start(topic("log.retention.minutes", duration, "", "The same in minutes; wins over hours.", -1, int_max, {}, time_unit::minutes, true)),
+    at_start(topic("log.retention.hours", duration, "168", "The same in hours.", -1, int_max, {}, time_unit::hours)),
     topic("log.retention.bytes", bytes, "-1", "Size limit of each partition; -1: none.", -1, long_max),
     topic("log.segment.bytes", bytes, "1073741824", "Size at which a new segment begins.", 1 << 20, int_max),
     topic("log.roll.ms", duration, "", "Age at which a new segment begins; wins over hours.", 1, long_max, {}, time_unit::ms, true),
-    topic("log.roll.hours", duration, "168", "The same in hours.", 1, int_max, {}, time_unit::hours),
+    at_start(topic("log.roll.hours", duration, "168", "The same in hours.", 1, int_max, {}, time_unit::hours)),
     topic("log.roll.jitter.ms", duration, "", "Random part taken off the age; wins over hours.", 0, long_max, {}, time_unit::ms, true),
-    topic("log.roll.jitter.hours", duration, "0", "The same in hours.", 0, int_max, {}, time_unit::hours),
+    at_start(topic("log.roll.jitter.hours", duration, "0", "The same in hours.", 0, int_max, {}, time_unit::hours)),
     topic("log.index.size.max.bytes", bytes, "10485760", "Largest index of a segment.", 4, int_max),
     topic("log.index.interval.bytes", bytes, "4096", "Bytes of log between two index entries.", 0, int_max),
     topic("log.flush.interval.messages", integer, long_text, "Flush after this many records.", 1, long_max),
     topic("log.flush.interval.ms", duration, "", "Flush at least this often; wins over the scheduler's interval.", 0, long_max, {}, time_unit::ms, true),
-    topic("log.flush.scheduler.interval.ms", duration, long_text, "Flush at least this often.", 0, long_max),
+    at_start(topic("log.flush.scheduler.interval.ms", duration, long_text, "Flush at least this often.", 0, long_max)),
     topic("log.message.timestamp.type", word, "CreateTime", "Whose timestamp records carry: the producer's or the broker's.", 0, 0, "CreateTime,LogAppendTime"),
     topic("log.message.timestamp.before.max.ms", duration, long_text, "How far a producer's timestamp may lie in the past.", 0, long_max),
     topic("log.message.timestamp.after.max.ms", duration, "3600000", "How far a producer's timestamp may lie in the future.", 0, long_max),
@@ -92,11 +105,11 @@ constexpr option table[] = {
     topic("log.cleaner.min.cleanable.ratio", decimal, "0.5", "Share of uncompacted bytes that starts compaction, 0 to 1.", 0, 1),
     topic("log.segment.delete.delay.ms", duration, "60000", "Wait between dropping a segment and deleting its files.", 0, long_max),
     topic("log.preallocate", boolean, "false", "Reserve the space of a new segment at once."),
-    topic("log.message.downconversion.enable", boolean, "true", "Deprecated; accepted and ignored."),
+    at_start(topic("log.message.downconversion.enable", boolean, "true", "Deprecated; accepted and ignored.")),
     topic("log.local.retention.ms", duration, "-2", "Local age kept of a tiered partition; -2: as retention.", -2, long_max),
     topic("log.local.retention.bytes", bytes, "-2", "Local bytes kept of a tiered partition; -2: as retention.", -2, long_max),
-    topic("log.remote.copy.lag.ms", duration, "0", "Time to hold back from tiering.", -1, long_max),
-    topic("log.remote.copy.lag.bytes", bytes, "-1", "Bytes to hold back from tiering.", -1, long_max),
+    at_start(topic("log.remote.copy.lag.ms", duration, "0", "Time to hold back from tiering.", -1, long_max)),
+    at_start(topic("log.remote.copy.lag.bytes", bytes, "-1", "Bytes to hold back from tiering.", -1, long_max)),
 
     {"Test", "test.disk.skip.sync", boolean, "false", "Report files as flushed without flushing.", 0, 0, {}, time_unit::ms, applies::at_start, false, false, true},
     {"Test", "test.disk.skip.directory.sync", boolean, "false", "Report directories as flushed without flushing.", 0, 0, {}, time_unit::ms, applies::at_start, false, false, true},

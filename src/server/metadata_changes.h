@@ -14,6 +14,9 @@ namespace millrace::server {
 // From the overrides as they are to the overrides wanted; runs on shard 0 while no other change runs.
 using config_edit = std::function<cluster::outcome<cluster::config_map>(const cluster::config_map& now)>;
 
+// The same of a broker or group: from the image as it is to the configs wanted of the resource.
+using resource_edit = std::function<cluster::outcome<cluster::config_map>(const cluster::image& now)>;
+
 class metadata_changes {
   public:
     virtual runtime::task<cluster::outcome<cluster::topic_ptr>> create_topic(cluster::create_topic_request request) = 0;
@@ -22,6 +25,7 @@ class metadata_changes {
     virtual runtime::task<cluster::outcome<cluster::topic_ptr>> create_partitions(std::string name,
                                                                                   std::int32_t new_count) = 0;
     virtual runtime::task<cluster::outcome<cluster::topic_ptr>> alter_topic_config(std::string name, config_edit edit) = 0;
+    virtual runtime::task<cluster::outcome<void>> alter_resource(cluster::config_resource of, resource_edit edit) = 0;
     virtual runtime::task<cluster::outcome<producer_id>> take_producer_id() = 0;
 
   protected:

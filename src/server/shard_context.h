@@ -42,11 +42,12 @@ class shard_context {
     // `request_bytes_max`: this shard's part of queued.max.request.bytes, which is the node's.
     shard_context(shard_id own, const config::broker_options& with, metadata_changes& changing,
                   std::size_t request_bytes_max)
-        : id{own}, options{with}, changes{changing},
+        : id{own}, options{with}, started_with{&with}, changes{changing},
           request_bytes{request_bytes_max} {}
 
     const shard_id id;
-    const config::broker_options& options;
+    const config::broker_options& options;  // live ones change between two turns of any handler
+    const config::broker_options* started_with; // the same without what was set while running; never changes
     const std::map<std::string, config::origin_value>* option_values = nullptr; // for DescribeConfigs; null: built-in ones
     metadata_changes& changes;
     cluster::image_ptr image;
@@ -60,6 +61,8 @@ class shard_context {
     server_counters stats;
     runtime::scope visits; // work that other shards and handlers start here
 
+    // What topics fall back on now: what was given at the start, and over it what was set on brokers since.
+    cluster::config_map topic_defaults() const { return image->layers_over(started_with->topic_defaults).merged(); }
     shard_id owner_of(const topic_id& topic, partition_index partition) const {
         return cluster::owner_of(topic, partition, static_cast<std::uint32_t>(shards.size()));
     }

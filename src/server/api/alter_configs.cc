@@ -41,7 +41,10 @@ runtime::task<refusal> replace(call& c, const request::resource_entry& r, bool v
     config_edit edit = [wanted = std::move(read.overrides)](const cluster::config_map&) {
         return cluster::outcome<cluster::config_map>{wanted};
     };
-    co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+    if (r.resource_type == resource_type::topic)
+        co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+    auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
+    co_return co_await alter_resource(c, std::move(of), std::move(edit), validate_only);
 }
 
 } // namespace

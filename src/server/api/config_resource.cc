@@ -1,5 +1,8 @@
 #include "server/api/config_resource.h"
 
+#include "cluster/group_config.h"
+#include "server/api/broker_config_rows.h"
+
 #include <charconv>
 
 namespace millrace::server {
@@ -36,13 +39,13 @@ refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_
         if (name.empty()) return {error_code::invalid_request, "Default topic resources are not allowed."};
         return {};
     case resource_type::broker:
-        if (!name.empty())
-            if (auto wrong = check_broker_name(name, this_node)) return wrong;
-        return {error_code::invalid_request,
-                "Broker options are set in the configuration file or on the command line, and apply from the next start."};
+        if (name.empty()) return {};
+        return check_broker_name(name, this_node);
+    case resource_type::group:
+        if (name.empty()) return {error_code::invalid_request, "Default group resources are not allowed."};
+        return {};
     case resource_type::broker_logger:
     case resource_type::client_metrics:
-    case resource_type::group:
         return {error_code::invalid_request,
                 "This broker has no configs of resource type " + std::string{name_of_resource_type(type)} + "."};
     }
@@ -58,10 +61,45 @@ runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit 
                           "The topic '" + std::string{topic} + "' does not exist."};
     auto edited = edit(now->overrides);
     if (!edited) co_return refusal{edited.error()};
-    auto would = cluster::decide_alter_topic_config(*c.here.image, topic, *edited, c.here.options.topic_defaults);
+    auto would = cluster::decide_alter_topic_config(*c.here.image, topic, *edited, c.here.topic_defaults());
     if (!would) co_return refusal{would.error()};
     if (validate_only) co_return refusal{};
     auto altered = co_await c.here.changes.alter_topic_config(std::string{topic}, std::move(edit));
+    if (!altered) co_return refusal{altered.error()};
+    co_return refusal{};
+}
+
+namespace {
+
+cluster::outcome<cluster::config_map> edited_resource(const shard_context& here, const cluster::config_resource& of,
+                                                      const config_edit& edit, const cluster::image& now) {
+    auto wanted = edit(now.configs_of(of));
+    if (!wanted) return wanted;
+    auto fine = of.type == resource_type::group
+                    ? cluster::check_group_configs(*wanted, now.layers_over(given_options(here)).merged())
+                    : check_broker_configs(here, now, of, *wanted);
+    if (!fine) return std::unexpected{fine.error()};
+    return wanted;
+}
+
+} // namespace
+
+cluster::config_resource resource_of(std::int8_t type, std::string_view name, broker_id this_node) {
+    if (type == resource_type::broker && !name.empty()) return {type, std::to_string(this_node.value)};
+    return {type, std::string{name}};
+}
+
+runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, config_edit edit, bool validate_only) {
+    // Options and what they were started with are the same for all shards, and do not change.
+    resource_edit checked = [&here = c.here, of, edit = std::move(edit)](const cluster::image& now) {
+        return edited_resource(here, of, edit, now);
+    };
+    auto wanted = checked(*c.here.image);
+    if (!wanted) co_return refusal{wanted.error()};
+    auto would = cluster::decide_alter_resource(*c.here.image, of, *wanted, {}, c.here.started_with->topic_defaults);
+    if (!would) co_return refusal{would.error()};
+    if (validate_only) co_return refusal{};
+    auto altered = co_await c.here.changes.alter_resource(std::move(of), std::move(checked));
     if (!altered) co_return refusal{altered.error()};
     co_return refusal{};
 }

@@ -1,6 +1,6 @@
 // The things that have configs, by Kafka's numbers, and the way an alteration takes, whichever API it came by.
 // Owner: pure functions, and tasks of the handlers that await them.
-// Invariant: only topics can be altered in this release; every other type is refused with a text that says why.
+// Invariant: topics, brokers and groups can be altered; every other type is refused with a text that says why.
 #pragma once
 
 #include "cluster/topic_name.h"
@@ -21,11 +21,14 @@ refusal check_broker_name(std::string_view name, broker_id this_node);
 using resource_identity = std::pair<std::int8_t, std::string_view>;
 refusal repeated_resource();
 
-// Why nothing of this type can be altered; none: it is a topic.
+// Why the configs of this resource cannot be altered.
 refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_node);
 
 // Runs `edit` where no other change runs, or tries it here if nothing is to be changed.
 runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit edit, bool validate_only);
+// The same of a broker, of all brokers or of a group. REQUIRES: check_alterable.
+cluster::config_resource resource_of(std::int8_t type, std::string_view name, broker_id this_node);
+runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, config_edit edit, bool validate_only);
 
 // Answers a request of either API: each resource by `one(c, resource, validate_only)`, unless it is named more than once.
 template <class Response, class Request>

@@ -70,7 +70,7 @@ plan make_plan(const request::topic_entry& t, const call& c) {
         out.refused = {error_code::topic_already_exists, "Topic '" + wanted.name + "' already exists."};
     } else if (auto unreadable = read_configs(t, wanted.overrides)) {
         out.refused = std::move(unreadable);
-    } else if (auto valid = cluster::make_topic_config(c.here.options.topic_defaults, wanted.overrides); !valid) {
+    } else if (auto valid = cluster::make_topic_config(c.here.topic_defaults(), wanted.overrides); !valid) {
         out.refused = refusal{valid.error()};
     } else if (!t.assignments.empty()) {
         out.refused = check_assignments(t, c.here.image->node_id);
@@ -107,7 +107,7 @@ response::topic_entry refuse(call& c, std::string_view name, const refusal& why)
 }
 
 response::topic_entry created(call& c, std::string_view name, const cluster::topic& t) {
-    auto rows = cluster::describe_topic_config(c.here.options.topic_defaults, t.overrides);
+    auto rows = cluster::describe_topic_config(c.here.image->layers_over(c.here.started_with->topic_defaults), t.overrides);
     auto configs = c.arena.make_array<response::config_entry>(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
         configs[i].name = cluster::find_topic_config(rows[i].name)->name;
@@ -130,7 +130,7 @@ runtime::task<response::topic_entry> create(call& c, const request::topic_entry&
     auto planned = make_plan(t, c);
     if (planned.refused) co_return refuse(c, t.name, planned.refused);
     if (validate_only) {
-        auto would = cluster::decide_create_topic(*c.here.image, planned.wanted, {}, c.here.options.topic_defaults);
+        auto would = cluster::decide_create_topic(*c.here.image, planned.wanted, {}, c.here.topic_defaults());
         if (!would) co_return refuse(c, t.name, refusal{would.error()});
         co_return created(c, t.name, *would);
     }

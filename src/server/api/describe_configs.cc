@@ -1,3 +1,4 @@
+#include "cluster/group_config.h"
 #include "server/api/broker_config_rows.h"
 #include "server/api/config_resource.h"
 #include "server/api/handlers.h"
@@ -18,15 +19,13 @@ constexpr std::size_t described_configs_max = 500'000;
 struct describer {
     const request& in;
     call& c;
+    const cluster::config_map given = given_options(c.here);
+    const cluster::broker_layers layers = c.image->layers_over(given);
     std::size_t described = 0;
 
     bool wanted(const request::resource_entry& r, std::string_view name) const {
         const auto& keys = r.configuration_keys;
         return keys.empty() || std::find(keys.begin(), keys.end(), name) != keys.end();
-    }
-    kafka::nullable_string documentation(std::string_view text) const {
-        if (!in.include_documentation) return {};
-        return text;
     }
     std::string_view text(std::string_view value) { return keep_value(c.arena, value); }
 
@@ -40,76 +39,46 @@ struct describer {
         }
         return out;
     }
-    kafka::array_view<response::config_entry> topic_rows(const request::resource_entry& r, const cluster::topic& t) {
+    void put_rows(const request::resource_entry& r, const std::vector<cluster::config_row>& rows, response::result_entry& to) {
         std::vector<response::config_entry> out;
-        for (const auto& row : cluster::describe_topic_config(c.here.options.topic_defaults, t.overrides)) {
+        for (const auto& row : rows) {
             if (!wanted(r, row.name)) continue;
             response::config_entry e;
             e.name = text(row.name);
-            e.value = text(row.value);
+            e.value = {};
+            if (!row.is_null) e.value = text(row.value);
             e.read_only = row.read_only;
             e.is_sensitive = row.sensitive;
             e.config_source = static_cast<std::int8_t>(row.source);
             e.config_type = static_cast<std::int8_t>(row.type);
             e.synonyms = synonyms(row);
-            e.documentation = documentation(row.documentation);
+            e.documentation = {};
+            if (in.include_documentation) e.documentation = row.documentation;
             out.push_back(e);
         }
-        return counted(out);
-    }
-
-    kafka::array_view<response::synonym_entry> synonyms(const broker_config_row& row, std::string_view value) {
-        if (!in.include_synonyms || row.is_null) return {};
-        bool given = row.source == cluster::config_source::static_broker;
-        auto out = c.arena.make_array<response::synonym_entry>((given ? 1 : 0) + (row.has_default ? 1 : 0));
-        std::size_t at = 0;
-        if (given) {
-            out[at].name = row.name;
-            out[at].value = value;
-            out[at++].source = static_cast<std::int8_t>(cluster::config_source::static_broker);
-        }
-        if (row.has_default) {
-            out[at].name = row.name;
-            out[at].value = text(row.default_value);
-            out[at].source = static_cast<std::int8_t>(cluster::config_source::built_in);
-        }
-        return out;
-    }
-    kafka::array_view<response::config_entry> broker_rows(const request::resource_entry& r) {
-        std::vector<response::config_entry> out;
-        for (const auto& row : describe_broker_options(c.here)) {
-            if (!wanted(r, row.name)) continue;
-            response::config_entry e;
-            auto value = text(row.value);
-            e.name = row.name;
-            e.value = {};
-            if (!row.is_null) e.value = value;
-            e.read_only = true;
-            e.config_source = static_cast<std::int8_t>(row.source);
-            e.config_type = static_cast<std::int8_t>(row.type);
-            e.synonyms = synonyms(row, value);
-            e.documentation = documentation(row.documentation);
-            out.push_back(e);
-        }
-        return counted(out);
-    }
-    kafka::array_view<response::config_entry> counted(const std::vector<response::config_entry>& rows) {
-        described += rows.size();
-        return keep(c.arena, rows);
+        described += out.size();
+        to.configs = keep(c.arena, out);
     }
 
     refusal describe_topic(const request::resource_entry& r, response::result_entry& out) {
         if (auto named = cluster::check_topic_name(r.resource_name); !named) return refusal{named.error()};
         const auto* t = c.image->find(r.resource_name);
         if (!t) return refusal{error_code::unknown_topic_or_partition};
-        out.configs = topic_rows(r, *t);
+        put_rows(r, cluster::describe_topic_config(layers, t->overrides), out);
         return {};
     }
     refusal describe_broker(const request::resource_entry& r, response::result_entry& out) {
-        // The empty name asks for what was set for all brokers while they ran: nothing can be.
-        if (r.resource_name.empty()) return {};
+        if (r.resource_name.empty()) {
+            put_rows(r, describe_default_broker(*layers.on_all_brokers), out);
+            return {};
+        }
         if (auto wrong = check_broker_name(r.resource_name, c.image->node_id)) return wrong;
-        out.configs = broker_rows(r);
+        put_rows(r, describe_broker_options(layers), out);
+        return {};
+    }
+    refusal describe_group(const request::resource_entry& r, response::result_entry& out) {
+        if (r.resource_name.empty()) return {error_code::invalid_request, "Group name must not be empty"};
+        put_rows(r, cluster::describe_group_config(layers, c.image->configs_of({cluster::group_resource, std::string{r.resource_name}})), out);
         return {};
     }
     refusal describe(const request::resource_entry& r, response::result_entry& out) {
@@ -119,6 +88,7 @@ struct describer {
         switch (r.resource_type) {
         case resource_type::topic: return describe_topic(r, out);
         case resource_type::broker: return describe_broker(r, out);
+        case resource_type::group: return describe_group(r, out);
         }
         return {error_code::invalid_request,
                 "Unsupported resource type: " + std::string{name_of_resource_type(r.resource_type)}};

@@ -118,6 +118,7 @@ constexpr kafka::error_code to_kafka(cluster::errc e) {
     case invalid_partitions: return error_code::invalid_partitions;
     case invalid_replication_factor: return error_code::invalid_replication_factor;
     case invalid_config: return error_code::invalid_config;
+    case invalid_request: return error_code::invalid_request;
     case limit_reached: return error_code::policy_violation;
     case overloaded: return error_code::request_timed_out;
     case storage_failed: return error_code::kafka_storage_error;

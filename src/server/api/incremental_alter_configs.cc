@@ -1,10 +1,12 @@
 // Set, delete, append or subtract single keys (KIP-339); what is not named stays.
 #include "cluster/topic_config_value.h"
+#include "config/option_table.h"
 #include "server/api/config_resource.h"
 #include "server/api/handlers.h"
 #include "server/api/repeated.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace millrace::server {
 
@@ -59,14 +61,30 @@ std::vector<std::string_view> items_of(std::string_view list) {
     return items;
 }
 
-cluster::outcome<std::string> changed_list(const cluster::config_map& now, const step& s) {
+// The built-in value of a list; none: it is no list.
+std::optional<std::string_view> list_default(std::int8_t type, std::string_view name) {
+    if (type == resource_type::topic) {
+        const auto* key = cluster::find_topic_config(name);
+        if (key && key->type == cluster::config_type::list) return key->default_value;
+    }
+    if (type == resource_type::broker) {
+        const auto* o = config::find_option(name);
+        if (o && o->type == config::option_type::list) return o->default_value;
+    }
+    return std::nullopt; // no config of a group is one
+}
+
+cluster::outcome<std::string> changed_list(const cluster::config_map& now, const step& s, std::int8_t type) {
     bool append = s.what == operation::append;
-    const auto* key = cluster::find_topic_config(s.name);
-    if (!key || key->type != cluster::config_type::list)
+    auto unset = list_default(type, s.name);
+    if (!unset && type == resource_type::broker)
+        return cluster::refuse(cluster::errc::invalid_config, std::string{"Config value "} + (append ? "append" : "subtract") +
+                                                                  " is not allowed for config key: " + s.name);
+    if (!unset)
         return cluster::refuse(cluster::errc::invalid_config, std::string{"Can't "} + (append ? "APPEND" : "SUBTRACT") +
                                                                   " to key " + s.name + " because its type is not LIST.");
     auto at = now.find(s.name);
-    auto items = items_of(at == now.end() ? key->default_value : std::string_view{at->second});
+    auto items = items_of(at == now.end() ? *unset : std::string_view{at->second});
     for (auto item : items_of(s.value)) {
         auto found = std::find(items.begin(), items.end(), item);
         if (append && found == items.end()) items.push_back(item);
@@ -84,7 +102,7 @@ cluster::outcome<std::string> changed_list(const cluster::config_map& now, const
     return joined;
 }
 
-cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const cluster::config_map& now) {
+cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const cluster::config_map& now, std::int8_t type) {
     auto next = now;
     for (const auto& s : all) {
         switch (s.what) {
@@ -92,7 +110,7 @@ cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const 
         case operation::remove: next.erase(s.name); break;
         case operation::append:
         case operation::subtract: {
-            auto list = changed_list(now, s);
+            auto list = changed_list(now, s, type);
             if (!list) return std::unexpected{list.error()};
             next.insert_or_assign(s.name, std::move(*list));
             break;
@@ -106,8 +124,11 @@ runtime::task<refusal> alter(call& c, const request::resource_entry& r, bool val
     auto read = read_steps(r);
     if (read.refused) co_return std::move(read.refused);
     if (auto unfit = check_alterable(r.resource_type, r.resource_name, c.image->node_id)) co_return unfit;
-    config_edit edit = [all = std::move(read.all)](const cluster::config_map& now) { return apply(all, now); };
-    co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+    config_edit edit = [all = std::move(read.all), type = r.resource_type](const cluster::config_map& now) { return apply(all, now, type); };
+    if (r.resource_type == resource_type::topic)
+        co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+    auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
+    co_return co_await alter_resource(c, std::move(of), std::move(edit), validate_only);
 }
 
 } // namespace

@@ -31,6 +31,9 @@ runtime::task<kafka::list_config_resources_response> answer(const kafka::list_co
     auto node = keep(c.arena, std::string_view{std::to_string(c.image->node_id.value)});
     if (wanted(resource_type::broker)) add(node, resource_type::broker);
     if (wanted(resource_type::broker_logger)) add(node, resource_type::broker_logger);
+    if (wanted(resource_type::group))
+        for (const auto& [of, configs] : c.image->resources())
+            if (of.type == resource_type::group) add(of.name, resource_type::group);
     out.config_resources = keep(c.arena, resources);
     co_return out;
 }

@@ -1,3 +1,4 @@
+#include "cluster/group_config.h"
 #include "one_node.h"
 
 using namespace millrace;
@@ -6,7 +7,7 @@ using namespace millrace::server::test;
 
 namespace {
 
-constexpr std::int8_t on_topic = 2, on_broker = 4;
+constexpr std::int8_t on_topic = 2, on_broker = 4, on_group = 32;
 
 using description = kafka::describe_configs_request;
 using described = kafka::describe_configs_response;
@@ -98,10 +99,10 @@ TEST_CASE("describe configs: unknown topics, bad names and types without configs
     one_node node;
     CHECK(describe_call{on_topic, "nope"}.ask(node).error_code == error_code::unknown_topic_or_partition);
     CHECK(describe_call{on_topic, "no good"}.ask(node).error_code == error_code::invalid_topic_exception);
-    for (std::int8_t type : {0, 8, 16, 32, 99}) CHECK(describe_call{type, "1"}.ask(node).error_code == error_code::invalid_request);
+    for (std::int8_t type : {0, 8, 16, 99}) CHECK(describe_call{type, "1"}.ask(node).error_code == error_code::invalid_request);
 }
 
-TEST_CASE("describe configs: the broker's options are read-only and say whether somebody set them") {
+TEST_CASE("describe configs: the broker's options say whether somebody set them, and which can change while it runs") {
     one_node node;
     std::map<std::string, config::origin_value> given;
     given["num.partitions"] = {"6", "command line"};
@@ -110,7 +111,7 @@ TEST_CASE("describe configs: the broker's options are read-only and say whether 
     auto got = describe_call{on_broker, "1", {"num.partitions", "log.retention.hours", "log.retention.ms"}}.ask(node);
     REQUIRE(got.configs.size() == 3);
     for (const auto& row : got.configs) {
-        CHECK(row.read_only);
+        CHECK(row.read_only == (row.name != "log.retention.ms"));
         bool set = row.name == "num.partitions";
         CHECK(row.config_source == (set ? 4 : 5));
         if (set) CHECK(row.value.value() == "6");
@@ -177,14 +178,84 @@ TEST_CASE("incremental alter configs: mistakes change nothing, and validate_only
     CHECK(value_of(node, "t", "segment.ms") == "604800000");
 }
 
-TEST_CASE("incremental alter configs: broker options and types without configs are refused with a reason") {
+TEST_CASE("incremental alter configs: options that need a restart, other brokers and types without configs are refused with a reason") {
     one_node node;
-    auto broker = step_by_step(node, {{"log.retention.ms", set, "1"}}, on_broker, "1");
+    auto broker = step_by_step(node, {{"num.partitions", set, "3"}, {"max.connections", set, "5"}}, on_broker, "1");
     CHECK(broker.code == error_code::invalid_request);
-    CHECK(broker.text.find("configuration file") != broker.text.npos);
+    CHECK(broker.text == "Cannot update these configs dynamically: [num.partitions]. Set them in the configuration file or on the "
+                         "command line, and restart the broker.");
+    CHECK(node.changes.image->resources().empty());
+    CHECK(step_by_step(node, {{"max.conections", set, "3"}}, on_broker, "").text ==
+          "unknown option \"max.conections\": did you mean \"max.connections\"?");
+    CHECK(step_by_step(node, {{"max.connections", set, "0"}}, on_broker, "").text ==
+          "Invalid value 0 for configuration max.connections: Value must be at least 1");
+    CHECK(step_by_step(node, {{"message.max.bytes", set, "200000000"}}, on_broker, "").code == error_code::invalid_request);
+    CHECK(step_by_step(node, {{"log.retention.ms", set, "0"}}, on_broker, "").code == error_code::invalid_request);
+    CHECK(step_by_step(node, {{"message.max.bytes", append, "1"}}, on_broker, "").text ==
+          "Config value append is not allowed for config key: message.max.bytes");
     CHECK(step_by_step(node, {}, on_broker, "7").code == error_code::invalid_request);
-    CHECK(step_by_step(node, {}, 32, "g").code == error_code::invalid_request);
+    CHECK(step_by_step(node, {}, on_group, "").text == "Default group resources are not allowed.");
+    for (std::int8_t type : {8, 16}) CHECK(step_by_step(node, {}, type, "x").code == error_code::invalid_request);
     CHECK(step_by_step(node, {}, 99, "x").text == "Unknown resource type 99");
+}
+
+TEST_CASE("incremental alter configs: what is set on this broker wins over all brokers', and both are for topics that have no own") {
+    one_node node;
+    node.make_topic("plain");
+    node.make_topic("own", 1, {{"max.message.bytes", "5000"}});
+    CHECK(step_by_step(node, {{"message.max.bytes", set, "2000"}, {"log.cleanup.policy", append, "compact"}}, on_broker, "").code == error_code::none);
+    CHECK(value_of(node, "plain", "max.message.bytes") == "2000");
+    CHECK(value_of(node, "plain", "cleanup.policy") == "delete,compact");
+    CHECK(step_by_step(node, {{"message.max.bytes", set, "3000"}}, on_broker, "1", true).code == error_code::none);
+    CHECK(value_of(node, "plain", "max.message.bytes") == "2000");
+    CHECK(step_by_step(node, {{"message.max.bytes", set, "3000"}}, on_broker, "1").code == error_code::none);
+    CHECK(value_of(node, "plain", "max.message.bytes") == "3000");
+    CHECK(node.changes.image->find("plain")->config->max_message_bytes == 3000);
+    CHECK(value_of(node, "own", "max.message.bytes") == "5000");
+
+    auto here = describe_call{on_broker, "1", {"message.max.bytes"}}.ask(node).configs;
+    REQUIRE(here.size() == 1);
+    CHECK(here[0].value.value() == "3000");
+    CHECK(here[0].config_source == 2);
+    CHECK_FALSE(here[0].read_only);
+    REQUIRE(here[0].synonyms.size() == 3);
+    CHECK(here[0].synonyms[1].source == 3);
+    CHECK(here[0].synonyms[2].source == 5);
+    auto everywhere = describe_call{on_broker, ""}.ask(node).configs;
+    REQUIRE(everywhere.size() == 2);
+    CHECK(everywhere[1].name == "message.max.bytes");
+    CHECK(everywhere[1].value.value() == "2000");
+    CHECK(everywhere[1].synonyms.size() == 1);
+
+    CHECK(replace_all(node, {}, on_broker, "1").code == error_code::none);
+    CHECK(value_of(node, "plain", "max.message.bytes") == "2000");
+    CHECK(step_by_step(node, {{"message.max.bytes", unset, {}}, {"nope", unset, {}}}, on_broker, "").code == error_code::none);
+    CHECK(value_of(node, "plain", "max.message.bytes") == "1048588");
+}
+
+TEST_CASE("incremental alter configs: a group has configs of its own, within what the broker allows, and is listed while it has any") {
+    one_node node;
+    constexpr std::string_view key = "consumer.session.timeout.ms";
+    CHECK(describe_call{on_group, "g"}.ask(node).configs.size() == cluster::group_config_keys().size());
+    CHECK(describe_call{on_group, ""}.ask(node).error_message.value() == "Group name must not be empty");
+    CHECK(step_by_step(node, {{key, set, "50000"}}, on_group, "g").code == error_code::none);
+    auto row = describe_call{on_group, "g", {key}}.ask(node).configs[0];
+    CHECK(row.value.value() == "50000");
+    CHECK(row.config_source == 8);
+    CHECK(row.synonyms[1].name == "group.consumer.session.timeout.ms");
+    CHECK(describe_call{on_group, "other", {key}}.ask(node).configs[0].value.value() == "45000");
+    std::int8_t groups = on_group;
+    kafka::list_config_resources_request in;
+    in.resource_types = {&groups, 1};
+    auto listed = node.ask(in, 1).config_resources;
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0].resource_name == "g");
+
+    CHECK(step_by_step(node, {{key, set, "60001"}}, on_group, "g").code == error_code::invalid_config);
+    CHECK(step_by_step(node, {{"nope", set, "1"}}, on_group, "g").text == "Unknown group config name: nope");
+    CHECK(step_by_step(node, {{key, append, "1"}}, on_group, "g").text == "Can't APPEND to key consumer.session.timeout.ms because its type is not LIST.");
+    CHECK(step_by_step(node, {{key, unset, {}}}, on_group, "g").code == error_code::none);
+    CHECK(node.ask(in, 1).config_resources.empty());
 }
 
 TEST_CASE("alter configs: what it holds replaces all that was set before") {
@@ -199,6 +270,6 @@ TEST_CASE("alter configs: what it holds replaces all that was set before") {
     CHECK(replace_all(node, {{"segment.ms", {}}}).text == "Null value not supported for : segment.ms");
     CHECK(replace_all(node, {}, on_topic, "nope").code == error_code::unknown_topic_or_partition);
     CHECK(replace_all(node, {{"nope", "1"}}).code == error_code::invalid_config);
-    CHECK(replace_all(node, {}, on_broker, "1").code == error_code::invalid_request);
+    CHECK(replace_all(node, {{"node.id", "1"}}, on_broker, "1").code == error_code::invalid_request);
     CHECK(value_of(node, "t", "segment.ms") == "70000");
 }

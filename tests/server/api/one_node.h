@@ -68,10 +68,18 @@ struct memory_changes final : metadata_changes {
         if (!now) co_return now;
         auto edited = edit((*now)->overrides);
         if (!edited) co_return std::unexpected{edited.error()};
-        auto altered = cluster::decide_alter_topic_config(*image, name, *edited, options->topic_defaults);
+        auto altered = cluster::decide_alter_topic_config(*image, name, *edited, image->layers_over(options->topic_defaults).merged());
         if (!altered) co_return std::unexpected{altered.error()};
         publish(std::move(*altered));
         co_return found(name);
+    }
+    task<cluster::outcome<void>> alter_resource(cluster::config_resource of, resource_edit edit) override {
+        auto wanted = edit(*image);
+        if (!wanted) co_return std::unexpected{wanted.error()};
+        auto next = cluster::decide_alter_resource(*image, of, *wanted, {}, options->topic_defaults);
+        if (!next) co_return std::unexpected{next.error()};
+        show(std::make_shared<cluster::image>(std::move(*next)));
+        co_return cluster::outcome<void>{};
     }
     task<cluster::outcome<producer_id>> take_producer_id() override {
         if (auto f = failure()) co_return std::unexpected{*f};
@@ -93,7 +101,7 @@ inline task<bool> open_partition(shard_context& there, log::environment& env, pa
 inline task<cluster::outcome<cluster::topic_ptr>> memory_changes::create_topic(cluster::create_topic_request request) {
     if (auto f = failure()) co_return std::unexpected{*f};
     request.id.bytes[0] = ++topics_made;
-    auto made = cluster::decide_create_topic(*image, request, {}, options->topic_defaults);
+    auto made = cluster::decide_create_topic(*image, request, {}, image->layers_over(options->topic_defaults).merged());
     if (!made) co_return std::unexpected{made.error()};
     auto id = made->id;
     for (std::int32_t i = 0; i < made->partition_count; ++i) {
