@@ -85,7 +85,7 @@ runtime::task<result<committed_offsets>> fetch_once(cluster_link& link, std::str
     co_return std::move(out);
 }
 
-runtime::task<result<void>> set_once(cluster_link& link, std::string group, committed_offsets offsets) {
+runtime::task<result<void>> commit_once(cluster_link& link, std::string group, committing_member as, committed_offsets offsets) {
     auto at = co_await coordinator_of(link, group);
     if (!at) co_return std::unexpected{std::move(at.error())};
     auto version = (*at)->version_of(kafka::api_key::offset_commit).value_or(0);
@@ -114,13 +114,15 @@ runtime::task<result<void>> set_once(cluster_link& link, std::string group, comm
     }
     kafka::offset_commit_request request;
     request.group_id = group;
+    request.member_id = as.id;
+    request.generation_id_or_member_epoch = as.epoch;
     request.topics = topics;
     auto got = co_await (*at)->call<kafka::offset_commit_response>(request);
     if (!got) co_return std::unexpected{std::move(got.error())};
     for (const auto& topic : (*got)->topics) {
         for (const auto& p : topic.partitions) {
             if (p.error_code == kafka::error_code::none) continue;
-            if (p.error_code == kafka::error_code::unknown_member_id || p.error_code == kafka::error_code::illegal_generation)
+            if (as.id.empty() && (p.error_code == kafka::error_code::unknown_member_id || p.error_code == kafka::error_code::illegal_generation))
                 co_return refuse_group(p.error_code, group);
             std::string name{version >= topic_ids_version ? names[topic.topic_id] : topic.name};
             co_return refuse(p.error_code, "group " + group + ", " + name + " partition " + std::to_string(p.partition_index.value) +
@@ -135,8 +137,12 @@ runtime::task<result<void>> set_once(cluster_link& link, std::string group, comm
 runtime::task<result<committed_offsets>> fetch_group_offsets(cluster_link& link, std::string group) {
     return patiently(fetch_once, link, std::move(group));
 }
+runtime::task<result<void>> commit_group_offsets(cluster_link& link, std::string group, committing_member as,
+                                                 committed_offsets offsets) {
+    return patiently(commit_once, link, std::move(group), std::move(as), std::move(offsets));
+}
 runtime::task<result<void>> set_group_offsets(cluster_link& link, std::string group, committed_offsets offsets) {
-    return patiently(set_once, link, std::move(group), std::move(offsets));
+    return commit_group_offsets(link, std::move(group), {}, std::move(offsets));
 }
 
 } // namespace millrace::client

@@ -16,4 +16,11 @@ runtime::task<result<committed_offsets>> fetch_group_offsets(cluster_link& link,
 // As nobody's member: the coordinator refuses it while the group has members.
 runtime::task<result<void>> set_group_offsets(cluster_link& link, std::string group, committed_offsets offsets);
 
+struct committing_member {
+    std::string id;
+    std::int32_t epoch = -1;
+};
+runtime::task<result<void>> commit_group_offsets(cluster_link& link, std::string group, committing_member as,
+                                                 committed_offsets offsets);
+
 } // namespace millrace::client

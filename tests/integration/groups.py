@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""millrace group against a running broker: a group is listed, described with its lag and members, reset and deleted; what is
-refused says why, by exit status and by one line."""
+"""millrace group and millrace consume --group against a running broker: a group is listed, described with its lag and members,
+reset and deleted; members share partitions and go on where the group had committed; what is refused says why, by exit status and
+by one line. With --reference the consuming alone, against the reference broker (MILLRACE_REFERENCE)."""
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import wire  # noqa: E402
 from harness.batches import batch  # noqa: E402
-from harness.broker import TREE, Broker, clean_environment  # noqa: E402
+from harness.broker import TREE, chosen, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
 TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
@@ -184,11 +187,101 @@ def endings(checks, broker, tool, client):
     checks.equal(tool.json("group", "list"), [], "list: no group is left")
 
 
+SHARED, READERS, PARTITIONS = "shared", "readers", 4
+WAIT_S = 30
+
+
+class Consumer:
+    """millrace consume --group in the background, by its output."""
+
+    def __init__(self, broker, *words):
+        self.out = tempfile.TemporaryFile("w+")
+        command = [TOOL, "consume", SHARED, "--group", READERS, "--format", "json", "--bootstrap-server", broker.bootstrap, *words]
+        self.process = subprocess.Popen(command, stdout=self.out, stderr=subprocess.PIPE, text=True, env=clean_environment())
+
+    def read(self):
+        """[(partition, offset)]"""
+        self.out.seek(0)
+        return [(r["partition"], r["offset"]) for r in map(json.loads, self.out.read().splitlines())]
+
+    def end(self, how):
+        self.process.send_signal(how)
+        err = self.process.communicate(timeout=WAIT_S)[1]
+        return self.process.returncode, err
+
+
+def until(holds, seconds=WAIT_S):
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds()
+
+
+def consuming(checks, broker, tool, client):
+    client.make_topic(SHARED, PARTITIONS)
+    everything = set()
+
+    def write(count):
+        first = len(everything) // PARTITIONS
+        for p in range(PARTITIONS):
+            client.produce(SHARED, p, batch([b"shared"] * count))
+            everything.update((p, offset) for offset in range(first, first + count))
+
+    def owned():
+        """How many partitions each member has."""
+        members = tool.json("group", "describe", READERS)[0]["members"]
+        return sorted(len(m["assignment"]) for m in members)
+
+    write(100)
+    first = Consumer(broker, "--follow")
+    checks.that(until(lambda: set(first.read()) == everything), "consume --group: a member reads everything", len(first.read()))
+    second = Consumer(broker, "--follow")
+    checks.that(until(lambda: owned() == [2, 2]), "consume --group: a second member gets half of the partitions", owned())
+    write(100)
+    both = lambda: first.read() + second.read()
+    checks.that(until(lambda: len(both()) >= len(everything)), "consume --group: both read on while partitions move")
+    checks.equal((sorted(both()) == sorted(everything), len({p for p, _ in second.read()})), (True, 2),
+                 "consume --group: each record comes to one of them, once")
+    checks.equal(second.end(signal.SIGINT), (0, ""), "consume --group: Ctrl-C ends a member in order")
+    checks.that(until(lambda: owned() == [4]), "consume --group: who leaves leaves its partitions to the other", owned())
+    write(10)
+    checks.that(until(lambda: len(both()) >= len(everything)), "consume --group: the other reads all of them")
+    checks.that(sorted(both()) == sorted(everything), "consume --group: nothing was lost or repeated by the leaving")
+    checks.equal(first.end(signal.SIGTERM), (0, ""), "consume --group: SIGTERM ends a member in order")
+    group = tool.json("group", "describe", READERS)[0]
+    checks.equal((group["state"], {row["partition"]: row["committed"] for row in group["partitions"]}), ("Empty", dict.fromkeys(range(PARTITIONS), 210)),
+                 "consume --group: what was read is committed at the end")
+    resuming(checks, tool, write)
+
+
+def resuming(checks, tool, write):
+    read = ("consume", SHARED, "--group", READERS, "--timeout-ms", "1500", "--format", "json")
+    checks.equal(tool(*read), (0, "", ""), "consume --group: nothing new is nothing printed, and the command ends")
+    write(2)
+    _, some, _ = tool(*read, "--count", "3")
+    _, rest, _ = tool(*read)
+    offsets = [[(r["partition"], r["offset"]) for r in map(json.loads, out.splitlines())] for out in (some, rest)]
+    checks.equal((len(offsets[0]), sorted(offsets[0] + offsets[1])), (3, [(p, o) for p in range(PARTITIONS) for o in (210, 211)]),
+                 "consume --group: a member that stops at a count is followed by one that goes on there")
+    latest = ("consume", SHARED, "--group", "late", "--offset", "latest", "--timeout-ms", "1500")
+    checks.equal(tool(*latest), (0, "", ""), "consume --group --offset latest: a new group begins at the end")
+    refused(checks, tool, "consume --group: no partition can be chosen", 2, ("consume", SHARED, "--group", READERS, "--partition", "1"), ["--partition"])
+    refused(checks, tool, "consume --group: no offset can be chosen", 2, ("consume", SHARED, "--group", READERS, "--offset", "7"), ["reset-offsets"])
+    refused(checks, tool, "consume --group: no such topic", 1, ("consume", "nix", "--group", READERS), ["nix", "does not exist"])
+
+
 def main():
     checks = Checks()
-    with Broker(options=["--group.initial.rebalance.delay.ms", "0"]) as broker:
+    options = ["--group.initial.rebalance.delay.ms", "0", "--group.consumer.session.timeout.ms", "6000"]
+    with chosen(sys.argv, options=[*options, "--group.consumer.heartbeat.interval.ms", "300"]) as broker:
         tool = Tool(broker)
         with broker.connect() as client:
+            checks.run("consuming", consuming, checks, broker, tool, client)
+            if broker.name == "reference":
+                checks.finish()
+                return
+            checks.equal(tool("group", "delete", READERS)[0], 0, "delete: a group by the consumer protocol")
+            checks.equal(tool("group", "delete", "late")[0], 0, "delete: a group whose member had nothing to read")
             checks.equal(tool.json("group", "list"), [], "list: no groups are an empty list")
             client.make_topic(TOPIC, 3)
             client.produce(TOPIC, 0, batch([b"old"] * 10))

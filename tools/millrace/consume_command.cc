@@ -1,7 +1,7 @@
 #include "client/reader.h"
 #include "command.h"
+#include "consume_group.h"
 #include "help.h"
-#include "json.h"
 #include "progress.h"
 
 #include <algorithm>
@@ -12,47 +12,18 @@ namespace {
 
 struct consume_wish {
     std::string topic;
-    bool json = false;
+    record_format format;
     bool progress = false;
     bool follow = false;
-    bool quiet = false;
     std::int32_t partition = -1;
     std::optional<std::int64_t> count;
     std::optional<timestamp_ms> at_time; // or a special timestamp
     std::int64_t offset = 0;             // used without at_time
-    std::optional<std::string> key_separator;
 };
-
-void append_json_record(std::string& out, const client::read_record& r) {
-    out += "{\"partition\":" + std::to_string(r.partition.value) + ",\"offset\":" + std::to_string(r.offset.value) +
-           ",\"timestamp\":" + std::to_string(r.timestamp.value) + ",";
-    auto part = [&](std::string_view name, const std::optional<bytes_view>& bytes) {
-        if (bytes)
-            append_json_bytes(out, name, as_text(*bytes));
-        else
-            out += "\"" + std::string{name} + "\":null";
-    };
-    part("key", r.key);
-    out += ",";
-    part("value", r.value);
-    out += ",\"headers\":[";
-    auto headers = r.headers;
-    records::record_header h;
-    bool first = true;
-    while (headers.next(h)) {
-        out += first ? "{" : ",{";
-        first = false;
-        append_json_bytes(out, "key", as_text(h.key));
-        out += ",";
-        part("value", h.value);
-        out += "}";
-    }
-    out += "]}\n";
-}
 
 class consume_body final : public command_body, client::record_sink {
   public:
-    explicit consume_body(consume_wish wish) : wish_{std::move(wish)}, progress_{wish_.progress, "consumed"} {}
+    explicit consume_body(consume_wish wish) : wish_{std::move(wish)}, output_{wish_.format}, progress_{wish_.progress, "consumed"} {}
 
     runtime::task<int> run(client::cluster_link& link) override {
         auto known = co_await link.topic(wish_.topic);
@@ -85,12 +56,12 @@ class consume_body final : public command_body, client::record_sink {
         while (reader.assigned() && !enough()) {
             auto got = co_await reader.poll(*this);
             if (!got) {
-                flush();
+                output_.flush();
                 co_return failed(got.error());
             }
-            flush();
-            if (broken_) co_return failed("cannot write to standard output");
-            progress_.update(count_, bytes_);
+            output_.flush();
+            if (output_.broken()) co_return failed("cannot write to standard output");
+            progress_.update(output_.count(), output_.bytes());
             if (wish_.follow) continue;
             for (auto partition : wanted)
                 if (ends.contains(partition) && !done_.contains(partition) && reads(reader, partition, ends[partition])) {
@@ -98,7 +69,7 @@ class consume_body final : public command_body, client::record_sink {
                     done_[partition] = true;
                 }
         }
-        progress_.finish(count_, bytes_);
+        progress_.finish(output_.count(), output_.bytes());
         co_return 0;
     }
 
@@ -106,49 +77,26 @@ class consume_body final : public command_body, client::record_sink {
     bool reads(client::partition_reader& reader, partition_index partition, log_offset end) {
         return reader.has(partition) && reader.position(partition) >= end;
     }
-    bool enough() const { return wish_.count && count_ >= static_cast<std::uint64_t>(*wish_.count); }
+    bool enough() const { return wish_.count && output_.count() >= static_cast<std::uint64_t>(*wish_.count); }
 
     bool record(const client::read_record& r) override {
         // Records that came in after the command began are not its business.
         if (ends_ && r.offset >= ends_->at(r.partition)) return true;
-        ++count_;
-        bytes_ += (r.key ? r.key->size() : 0) + (r.value ? r.value->size() : 0);
-        if (!wish_.quiet) {
-            if (wish_.json) {
-                append_json_record(out_, r);
-            } else {
-                if (wish_.key_separator) {
-                    if (r.key) out_ += as_text(*r.key);
-                    out_ += *wish_.key_separator;
-                }
-                if (r.value) out_ += as_text(*r.value);
-                out_ += '\n';
-            }
-            if (out_.size() >= out_bytes_max) flush();
-        }
+        output_.print(r);
         return !enough();
     }
-    void flush() {
-        if (out_.empty()) return;
-        if (std::fwrite(out_.data(), 1, out_.size(), stdout) != out_.size() || std::fflush(stdout) != 0) broken_ = true;
-        out_.clear();
-    }
-
-    static constexpr std::size_t out_bytes_max = 256 << 10;
     consume_wish wish_;
+    record_output output_;
     class progress progress_;
-    std::string out_;
     std::map<partition_index, bool> done_;
     const std::map<partition_index, log_offset>* ends_ = nullptr;
-    std::uint64_t count_ = 0, bytes_ = 0;
-    bool broken_ = false;
 };
 
 } // namespace
 
 int consume_command(std::span<const char* const> words) {
     static constexpr option_form forms[] = {{"help"}, {"bootstrap-server", true}, {"format", true}, {"partition", true},
-        {"offset", true}, {"count", true}, {"follow"}, {"quiet"}, {"key-separator", true}, {"progress"}};
+        {"offset", true}, {"count", true}, {"follow"}, {"quiet"}, {"key-separator", true}, {"progress"}, {"group", true}, {"timeout-ms", true}};
     auto given = arguments::parse(words, forms);
     if (!given) return usage_error(given.error());
     if (given->has("help")) return std::fputs(help_consume, stdout), 0;
@@ -157,19 +105,35 @@ int consume_command(std::span<const char* const> words) {
     if (!common) return usage_error(common.error());
     consume_wish wish;
     wish.topic = given->alone()[0];
-    wish.json = common->json;
+    wish.format = {common->json, given->has("quiet"), given->value("key-separator")};
     wish.follow = given->has("follow");
-    wish.quiet = given->has("quiet");
-    wish.key_separator = given->value("key-separator");
     // Records and a progress line would mix on a terminal.
-    wish.progress = given->has("progress") || (wish.quiet && progress::wanted(false));
+    wish.progress = given->has("progress") || (wish.format.quiet && progress::wanted(false));
     auto partition = given->number("partition", -1, 0, INT32_MAX);
     if (!partition) return usage_error(partition.error());
     wish.partition = static_cast<std::int32_t>(*partition);
     auto count = given->number("count", 0, 0, INT64_MAX);
     if (!count) return usage_error(count.error());
     if (given->has("count")) wish.count = *count;
+    auto timeout = given->number("timeout-ms", 3'000, 1, INT32_MAX);
+    if (!timeout) return usage_error(timeout.error());
     auto from = given->value("offset").value_or("earliest");
+    if (auto group = given->value("group")) {
+        if (given->has("partition")) return usage_error("--partition goes without --group: the group gives out the partitions");
+        if (from != "earliest" && from != "latest")
+            return usage_error("--offset with --group says where to begin without a committed offset: earliest or latest, not " + from +
+                               "; millrace group reset-offsets sets the group to an offset");
+        group_consume_wish grouped;
+        grouped.topic = std::move(wish.topic);
+        grouped.group = std::move(*group);
+        grouped.format = std::move(wish.format);
+        grouped.progress = wish.progress;
+        grouped.count = wish.count;
+        if (!wish.follow || given->has("timeout-ms")) grouped.idle_max = runtime::milliseconds{*timeout};
+        grouped.from_latest = from == "latest";
+        return run_group_consume(std::move(common->bootstrap), std::move(grouped));
+    }
+    if (given->has("timeout-ms")) return usage_error("--timeout-ms goes with --group");
     std::optional<std::int64_t> number = parse_number(from.starts_with("@") ? from.substr(1) : from);
     if (from == "earliest")
         wish.at_time = client::earliest_timestamp;

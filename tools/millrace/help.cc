@@ -111,10 +111,16 @@ if the broker is set to create topics. Ends when everything is acknowledged; fai
 const char* const help_consume = R"(millrace consume TOPIC: read records
 
 Reads each partition from its start position to the end it had when the command began, without a group.
+With --group it joins a consumer group, which gives it partitions while it runs and takes them away for others, reads on
+from the committed offsets, commits every second and at the end, and leaves; Ctrl-C ends it in the same way.
 
-  --partition N              this partition only (all)
+  --group NAME               as a member of this group, by the consumer protocol (KIP-848)
+  --timeout-ms MS            with --group: end when nothing has come for so long (3000; with --follow: never),
+                             two heartbeats longer while it has no partition
+  --partition N              this partition only (all); without --group
   --offset earliest|latest|N|@MS   where to begin: an offset, or the first record at or after a time in
-                             milliseconds since 1970 (earliest)
+                             milliseconds since 1970 (earliest); with --group: earliest or latest, for partitions
+                             without a committed offset
   --count N                  end after N records
   --follow                   go on waiting for new records at the end
   --key-separator TEXT       text: print keys too, then TEXT, then the value

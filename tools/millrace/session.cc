@@ -1,10 +1,12 @@
 #include "session.h"
 
 #include "arguments.h"
+#include "io/signals.h"
 #include "io/world.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
 
+#include <csignal>
 #include <cstdio>
 
 namespace millrace::tool {
@@ -21,7 +23,10 @@ runtime::task<void> work(std::vector<runtime::endpoint> bootstrap, command_body&
 }
 } // namespace
 
-int run_session(std::vector<runtime::endpoint> bootstrap, command_body& body) {
+namespace {
+constexpr int ending_signals[] = {SIGINT, SIGTERM};
+
+int run_on_shard(std::vector<runtime::endpoint> bootstrap, command_body& body, io::signal_watch* watch) {
     io::world_options options;
     options.offload_threads = 1;
     auto world = io::world::create(options);
@@ -36,11 +41,29 @@ int run_session(std::vector<runtime::endpoint> bootstrap, command_body& body) {
     runtime::scope tasks;
     {
         runtime::current_shard here{shard};
+        if (watch) watch->start();
         tasks.spawn(work(std::move(bootstrap), body, exit_code));
     }
     // A command may have ended in its first step, without anything to wait for.
     if (tasks.running()) shard.run();
     return exit_code;
+}
+} // namespace
+
+int run_session(std::vector<runtime::endpoint> bootstrap, command_body& body) {
+    return run_on_shard(std::move(bootstrap), body, nullptr);
+}
+
+int run_session_until_signal(std::vector<runtime::endpoint> bootstrap, command_body& body) {
+    io::block_signals(ending_signals);
+    io::signal_watch watch{ending_signals, [&body](int) {
+                               sigset_t again;
+                               sigemptyset(&again);
+                               for (int s : ending_signals) sigaddset(&again, s);
+                               pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+                               body.interrupted();
+                           }};
+    return run_on_shard(std::move(bootstrap), body, &watch);
 }
 
 std::vector<runtime::endpoint> parse_bootstrap(const std::string& text) {
