@@ -43,6 +43,10 @@ task<outcome<producer_id>> topic_changes::take_producer_id() {
     co_return co_await runtime::run_on(home, scope_, producer_id_here());
 }
 
+task<log_offset> topic_changes::metadata_end() { co_return co_await runtime::run_on(home, scope_, metadata_end_here()); }
+
+task<log_offset> topic_changes::metadata_end_here() { co_return store_.end(); }
+
 task<outcome<topic_ptr>> topic_changes::create_here(cluster::create_topic_request request) {
     if (turns_.waiting() >= changes_waiting_max) co_return too_many();
     runtime::turnstile::pass mine{turns_};

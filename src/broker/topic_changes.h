@@ -31,6 +31,7 @@ class topic_changes final : public server::metadata_changes {
     runtime::task<cluster::outcome<cluster::topic_ptr>> alter_topic_config(std::string name, server::config_edit edit) override;
     runtime::task<cluster::outcome<void>> alter_resource(cluster::config_resource of, server::resource_edit edit) override;
     runtime::task<cluster::outcome<producer_id>> take_producer_id() override;
+    runtime::task<log_offset> metadata_end() override;
 
     // Brings every shard to the store's image. Shard 0; at start, and after each change.
     runtime::task<void> distribute();
@@ -43,6 +44,7 @@ class topic_changes final : public server::metadata_changes {
     runtime::task<cluster::outcome<cluster::topic_ptr>> add_here(std::string name, std::int32_t new_count);
     runtime::task<cluster::outcome<void>> alter_resource_here(cluster::config_resource of, server::resource_edit edit);
     runtime::task<cluster::outcome<producer_id>> producer_id_here();
+    runtime::task<log_offset> metadata_end_here();
     runtime::task<void> open_on(shard_host& host, std::vector<placement> wanted, runtime::latch& done);
     runtime::task<void> adopt_on(shard_host& host, cluster::image_ptr image, runtime::latch& done);
 

@@ -67,13 +67,13 @@ runtime::task<result<cluster_info>> describe_cluster(cluster_link& link) {
     co_return std::move(out);
 }
 
-runtime::task<result<partition_bytes>> describe_sizes(cluster_link& link, std::string topic) {
+runtime::task<result<partition_places>> describe_places(cluster_link& link, std::string topic) {
     auto known = co_await link.topic(topic);
     if (!known) co_return std::unexpected{std::move(known.error())};
     std::map<broker_id, std::vector<partition_index>> by_leader;
     for (const auto& p : (*known)->partitions)
         if (p.leader.value >= 0) by_leader[p.leader].push_back(p.index);
-    partition_bytes out;
+    partition_places out;
     for (const auto& [leader, partitions] : by_leader) {
         auto over = co_await link.broker(leader);
         if (!over) co_return std::unexpected{std::move(over.error())};
@@ -87,8 +87,12 @@ runtime::task<result<partition_bytes>> describe_sizes(cluster_link& link, std::s
         if ((*got)->error_code != kafka::error_code::none) co_return refuse((*got)->error_code);
         for (const auto& dir : (*got)->results)
             for (const auto& t : dir.topics)
-                for (const auto& p : t.partitions)
-                    if (t.name == topic && !p.is_future_key) out[p.partition_index] = p.partition_size;
+                for (const auto& p : t.partitions) {
+                    if (t.name != topic || p.is_future_key) continue;
+                    auto& place = out[p.partition_index];
+                    place.bytes = p.partition_size;
+                    if (p.millrace_shard >= 0) place.shard = p.millrace_shard;
+                }
     }
     co_return std::move(out);
 }

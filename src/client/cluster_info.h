@@ -33,8 +33,12 @@ struct cluster_info {
 
 runtime::task<result<cluster_info>> describe_cluster(cluster_link& link);
 
-// Bytes on the disk of each partition's leader. A partition without a leader has none.
-using partition_bytes = std::map<partition_index, std::int64_t>;
-runtime::task<result<partition_bytes>> describe_sizes(cluster_link& link, std::string topic);
+// What each partition's leader has on its disk. A partition without a leader has none.
+struct partition_place {
+    std::int64_t bytes = 0;
+    std::optional<std::int32_t> shard; // none: a broker that is not Millrace
+};
+using partition_places = std::map<partition_index, partition_place>;
+runtime::task<result<partition_places>> describe_places(cluster_link& link, std::string topic);
 
 } // namespace millrace::client

@@ -73,6 +73,7 @@ struct output {
     }
     void operator()(const leader_epoch_taken& c) { be<std::int32_t>(c.epoch); }
     void operator()(const producer_ids_reserved& c) { be<std::int64_t>(c.below); }
+    void operator()(const changes_made& c) { be<std::int64_t>(c.count); }
     void operator()(const configs_altered& c) {
         be<std::uint32_t>(static_cast<std::uint32_t>(c.changes.size()));
         for (const auto& one : c.changes) {
@@ -149,6 +150,7 @@ std::optional<change> decode_fields(std::uint8_t type, reader& in) {
     case 6:
         if (auto c = configs_of(in)) return std::move(*c);
         return std::nullopt;
+    case 7: return changes_made{in.i64()};
     }
     return std::nullopt;
 }

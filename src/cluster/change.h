@@ -53,8 +53,13 @@ struct configs_altered {
     std::vector<config_change> changes;
     bool operator==(const configs_altered&) const = default;
 };
+// Ends the part of a log that was rewritten: how many changes made it what it says.
+struct changes_made {
+    std::int64_t count = 0;
+    bool operator==(const changes_made&) const = default;
+};
 using change = std::variant<topic_created, topic_deleted, partitions_added, topic_config_altered, leader_epoch_taken,
-                            producer_ids_reserved, configs_altered>;
+                            producer_ids_reserved, configs_altered, changes_made>;
 
 // What the first bytes of the log are, and how many.
 inline constexpr std::string_view log_magic{"MRMETA\0\1", 8};

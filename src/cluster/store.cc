@@ -42,6 +42,7 @@ runtime::task<outcome<void>> store::commit(std::vector<std::byte> frame) {
     if (!synced) co_return disk_failure("cannot flush", options_.directory, synced.error());
     failed_ = false;
     log_end_ += frame.size();
+    ++changes_made_;
     co_return outcome<void>{};
 }
 
@@ -52,6 +53,7 @@ std::vector<std::byte> store::snapshot() const {
     if (producer_ids_reserved_ > 0) append_frame(out, producer_ids_reserved{producer_ids_reserved_});
     for (const auto& [of, configs] : image_->resources()) append_frame(out, difference(of, {}, configs));
     for (const auto& t : image_->topics()) append_frame(out, created_from(*t));
+    append_frame(out, changes_made{changes_made_});
     return out;
 }
 

@@ -42,6 +42,8 @@ class store {
     image_ptr current() const { return image_; }
     const std::string& cluster_id() const { return image_->cluster_id; }
     const store_options& options() const { return options_; }
+    // How many changes were ever made durable here.
+    log_offset end() const { return log_offset{changes_made_}; }
 
     // Each answers after its change is flushed, with the topic as it is now.
     runtime::task<outcome<topic_ptr>> create_topic(create_topic_request request);
@@ -79,6 +81,7 @@ class store {
     std::unique_ptr<runtime::file> log_;
     std::uint64_t log_end_ = 0;
     std::uint64_t rewritten_size_ = 0;      // of the log right after it was last rewritten
+    std::int64_t changes_made_ = 0;
     std::int32_t last_epoch_ = -1;
     std::int64_t producer_ids_reserved_ = 0; // durable: none below is given by the next start
     std::int64_t producer_ids_next_ = 0;

@@ -15,6 +15,7 @@ outcome<topic> topic_of(const topic_created& c, const config_map& broker_values)
 }
 
 struct counters {
+    std::int64_t changes = 0;
     std::int32_t last_epoch = -1;
     std::int64_t producer_ids_reserved = 0;
 };
@@ -23,6 +24,7 @@ struct counters {
 outcome<void> apply(image& state, counters& counted, change& c, const config_map& given) {
     auto broker_values = [&] { return state.layers_over(given).merged(); };
     auto missing = [] { return refuse(errc::corrupt, "the metadata log changes a topic that it did not create"); };
+    ++counted.changes;
     if (auto* made = std::get_if<topic_created>(&c)) {
         if (state.find(made->name) || state.find(made->id))
             return refuse(errc::corrupt, "the metadata log creates topic " + made->name + " twice");
@@ -50,6 +52,8 @@ outcome<void> apply(image& state, counters& counted, change& c, const config_map
         counted.last_epoch = epoch->epoch;
     } else if (auto* ids = std::get_if<producer_ids_reserved>(&c)) {
         counted.producer_ids_reserved = ids->below;
+    } else if (auto* all = std::get_if<changes_made>(&c)) {
+        counted.changes = all->count;
     } else if (auto* set = std::get_if<configs_altered>(&c)) {
         for (auto& one : set->changes) {
             auto configs = state.configs_of(one.of);
@@ -149,6 +153,7 @@ runtime::task<outcome<void>> store::load_changes(bool was_there) {
         if (!made) co_return made;
     }
     log_end_ = rewritten_size_ = at;
+    changes_made_ = counted.changes;
     last_epoch_ = counted.last_epoch;
     producer_ids_reserved_ = producer_ids_next_ = counted.producer_ids_reserved;
     image_ = std::move(state);

@@ -33,7 +33,7 @@ task<bool> serve_versions(kafka::request_header header, reader body, call& c, st
     }
     kafka::api_versions_request request;
     if (!decode(body, header.version, c.arena, request)) co_return false;
-    auto answer = answer_api_versions(served_apis(), c.arena);
+    auto answer = answer_api_versions(served_apis(), header.version, c.arena);
     const bool named = is_software_word(request.client_software_name) && is_software_word(request.client_software_version);
     if (header.version >= version_with_software && !named) {
         answer = {};
@@ -82,6 +82,7 @@ constexpr row served[] = {
     answered<kafka::list_partition_reassignments_request>,
     answered<kafka::offset_delete_request>,
     answered<kafka::describe_client_quotas_request>,
+    answered<kafka::describe_quorum_request>,
     answered<kafka::describe_cluster_request>,
     answered<kafka::describe_producers_request>,
     answered<kafka::consumer_group_heartbeat_request>,

@@ -27,6 +27,8 @@ class metadata_changes {
     virtual runtime::task<cluster::outcome<cluster::topic_ptr>> alter_topic_config(std::string name, config_edit edit) = 0;
     virtual runtime::task<cluster::outcome<void>> alter_resource(cluster::config_resource of, resource_edit edit) = 0;
     virtual runtime::task<cluster::outcome<producer_id>> take_producer_id() = 0;
+    // How many changes the metadata log has had: all of them are durable.
+    virtual runtime::task<log_offset> metadata_end() = 0;
 
   protected:
     ~metadata_changes() = default;

@@ -196,6 +196,21 @@ TEST_CASE("store: each start gets a higher leader epoch") {
     CHECK(run(again.disk, again.s().take_leader_epoch())->value == 1);
 }
 
+TEST_CASE("store: it knows how many changes were ever made, also after a rewrite and a restart") {
+    fixture f;
+    f.create("a");
+    CHECK(f.s().end().value == 1);
+    std::string list = "1:1";
+    while (list.size() < 1'000'000) list += ",1:" + std::to_string(list.size());
+    for (int i = 0; i < 12; ++i)
+        REQUIRE(run(f.disk, f.s().alter_topic_config("a", {{"leader.replication.throttled.replicas", list}})));
+    CHECK(f.disk.files[changes]->size() < store::rewrite_bytes_min + 2'000'000);
+    REQUIRE(run(f.disk, f.s().take_leader_epoch()));
+    CHECK(f.s().end().value == 14);
+    fixture again{f.disk.copy()};
+    CHECK(again.s().end().value == 14);
+}
+
 TEST_CASE("store: no producer id is given twice, also not after a restart") {
     fixture f;
     CHECK(run(f.disk, f.s().take_producer_ids(1))->value == 0);

@@ -13,13 +13,25 @@ using kafka::error_code;
 TEST_CASE("api versions: exactly the served keys, and Produce from 0 so that old librdkafka keeps compressing") {
     std::vector<api_key> served{api_key::produce, api_key::fetch, api_key::api_versions};
     kafka::message_arena arena;
-    auto answer = answer_api_versions(served, arena);
+    auto answer = answer_api_versions(served, 4, arena);
     REQUIRE(answer.api_keys.size() == 3);
     CHECK(answer.api_keys[0].min_version == 0);
     CHECK(answer.api_keys[0].max_version == 13);
     CHECK(answer.api_keys[1].min_version == 4);
     CHECK(answer.api_keys[1].max_version == 18);
     for (const auto& entry : answer.api_keys) CHECK(entry.min_version <= entry.max_version);
+}
+
+TEST_CASE("api versions: group.version begins at 0, and clients too old for such a range see the finalized level alone") {
+    std::vector<api_key> served{api_key::api_versions};
+    kafka::message_arena arena;
+    for (std::int16_t version : {0, 3, 4}) {
+        auto answer = answer_api_versions(served, version, arena);
+        REQUIRE(answer.finalized_features.size() == 1);
+        CHECK(answer.finalized_features[0].max_version_level == 1);
+        REQUIRE(answer.supported_features.size() == (version == 4 ? 1 : 0));
+        if (version == 4) CHECK(answer.supported_features[0].min_version == 0);
+    }
 }
 
 TEST_CASE("api versions: an unknown version is refused in version 0, with the ranges to choose from") {

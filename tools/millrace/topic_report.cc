@@ -31,7 +31,7 @@ runtime::task<client::result<void>> measure(client::cluster_link& link, std::str
     auto firsts = co_await client::first_record_times(link, topic, ranges);
     // Brokers before 3.0 do not know the newest timestamp, very old ones no sizes.
     auto newest = co_await client::list_offsets(link, topic, led, client::newest_record_timestamp);
-    auto sizes = co_await client::describe_sizes(link, topic);
+    auto places = co_await client::describe_places(link, topic);
     for (auto& row : rows) {
         auto p = row.about.index;
         if (!ranges.contains(p)) continue;
@@ -39,7 +39,9 @@ runtime::task<client::result<void>> measure(client::cluster_link& link, std::str
         row.end = ranges[p].end.value;
         if (firsts && firsts->contains(p)) row.first = firsts->at(p);
         if (newest) row.last = newest->at(p).timestamp;
-        if (sizes && sizes->contains(p)) row.bytes = sizes->at(p);
+        if (!places || !places->contains(p)) continue;
+        row.bytes = places->at(p).bytes;
+        row.shard = places->at(p).shard;
     }
     co_return client::result<void>{};
 }
@@ -76,9 +78,9 @@ void append_text(std::string& out, const topic_report& report) {
     for (const auto& row : report.rows) bytes += row.bytes.value_or(0);
     out += "topic " + cell(t.name) + "  id " + t.id.to_string() + "  partitions " + std::to_string(t.partitions.size()) + "  bytes " +
            std::to_string(bytes) + "\n";
-    table rows{{">PARTITION", ">LEADER", ">EPOCH", "REPLICAS", "IN-SYNC", ">START", ">END", ">BYTES", "FIRST", "LAST"}};
+    table rows{{">PARTITION", ">LEADER", ">SHARD", ">EPOCH", "REPLICAS", "IN-SYNC", ">START", ">END", ">BYTES", "FIRST", "LAST"}};
     for (const auto& row : report.rows)
-        rows.row({std::to_string(row.about.index.value), std::to_string(row.about.leader.value), std::to_string(row.about.epoch.value),
+        rows.row({std::to_string(row.about.index.value), std::to_string(row.about.leader.value), cell(row.shard), std::to_string(row.about.epoch.value),
                   cell(ids(row.about.replicas)), cell(ids(row.about.in_sync)), cell(row.start), cell(row.end), cell(row.bytes),
                   time_text(row.first), time_text(row.last)});
     out += rows.text();
@@ -92,6 +94,7 @@ void append_json(std::string& out, const topic_report& report) {
     append_json_array(topic.member("partitions"), report.rows, [](std::string& to, const partition_row& row) {
         json_object one{to};
         one.number("partition", row.about.index.value).number("leader", row.about.leader.value).number("epoch", row.about.epoch.value);
+        one.number_or_null("shard", row.shard);
         one.member("replicas") += "[" + ids(row.about.replicas) + "]";
         one.member("in_sync") += "[" + ids(row.about.in_sync) + "]";
         one.number_or_null("start", row.start).number_or_null("end", row.end).number_or_null("bytes", row.bytes);

@@ -10,6 +10,7 @@ namespace millrace::tool {
 struct partition_row {
     client::partition_info about;
     std::optional<std::int64_t> start, end, bytes;
+    std::optional<std::int64_t> shard; // of the leader; only Millrace tells
     timestamp_ms first = no_timestamp; // of the first record
     timestamp_ms last = no_timestamp;  // the largest of all records
 };

@@ -7,11 +7,13 @@
 namespace millrace::server {
 
 namespace {
-// In versions 0 to 3 a range may not begin at 0.
-constexpr std::int16_t group_version_min = 1, group_version_max = 1;
+constexpr std::int16_t group_version_min = 0, group_version_max = 1;
+// Clients that speak an older one stumble over a range that begins at 0: they see the finalized level alone, as with Kafka.
+constexpr std::int16_t version_with_zero = 4;
 } // namespace
 
-kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
+kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, std::int16_t version,
+                                                kafka::message_arena& arena) {
     auto entries = arena.make_array<kafka::api_versions_response::api_entry>(served.size());
     for (std::size_t i = 0; i < served.size(); ++i) {
         const auto* api = kafka::find_api(static_cast<std::int16_t>(served[i]));
@@ -25,14 +27,14 @@ kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key>
     supported[0] = {"group.version", group_version_min, group_version_max};
     auto finalized = arena.make_array<kafka::api_versions_response::finalized_feature_entry>(1);
     finalized[0] = {"group.version", group_version_max, group_version_max};
-    out.supported_features = supported;
+    if (version >= version_with_zero) out.supported_features = supported;
     out.finalized_features_epoch = 0;
     out.finalized_features = finalized;
     return out;
 }
 
 kafka::api_versions_response refuse_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena) {
-    auto out = answer_api_versions(served, arena);
+    auto out = answer_api_versions(served, 0, arena);
     out.error_code = kafka::error_code::unsupported_version;
     return out;
 }

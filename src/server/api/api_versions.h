@@ -12,7 +12,8 @@ namespace millrace::server {
 
 // `served`: the keys that have a handler. The ranges are those of the schemas; Produce reads 0 at the low end although
 // 3 is the lowest that works, because older librdkafka stops compressing when it sees anything else (KAFKA-18659).
-kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena);
+kafka::api_versions_response answer_api_versions(std::span<const kafka::api_key> served, std::int16_t version,
+                                                kafka::message_arena& arena);
 
 // For a version of ApiVersions that we do not have; to be encoded as version 0.
 kafka::api_versions_response refuse_api_versions(std::span<const kafka::api_key> served, kafka::message_arena& arena);

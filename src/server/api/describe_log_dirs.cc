@@ -70,6 +70,7 @@ runtime::task<response> answer(const kafka::describe_log_dirs_request& in, call&
             auto& e = by_topic[topics[i]->name].emplace_back();
             e.partition_index = {questions[i].number};
             e.partition_size = places[i].bytes;
+            e.millrace_shard = static_cast<std::int32_t>(c.here.owner_of(topics[i]->id, e.partition_index).value);
         }
         std::vector<response::topic_entry> entries;
         for (auto& [name, partitions] : by_topic) {

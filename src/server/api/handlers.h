@@ -17,6 +17,7 @@
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/describe_log_dirs.h"
 #include "kafka/messages/describe_producers.h"
+#include "kafka/messages/describe_quorum.h"
 #include "kafka/messages/describe_topic_partitions.h"
 #include "kafka/messages/elect_leaders.h"
 #include "kafka/messages/find_coordinator.h"
@@ -67,6 +68,7 @@ runtime::task<kafka::list_groups_response> answer(const kafka::list_groups_reque
 runtime::task<kafka::delete_groups_response> answer(const kafka::delete_groups_request& in, call& c);
 runtime::task<kafka::list_partition_reassignments_response> answer(const kafka::list_partition_reassignments_request& in, call& c);
 runtime::task<kafka::describe_client_quotas_response> answer(const kafka::describe_client_quotas_request& in, call& c);
+runtime::task<kafka::describe_quorum_response> answer(const kafka::describe_quorum_request& in, call& c);
 runtime::task<kafka::elect_leaders_response> answer(const kafka::elect_leaders_request& in, call& c);
 runtime::task<kafka::list_config_resources_response> answer(const kafka::list_config_resources_request& in, call& c);
 runtime::task<kafka::describe_log_dirs_response> answer(const kafka::describe_log_dirs_request& in, call& c);

@@ -85,6 +85,50 @@ TEST_CASE("producers of a partition: those that wrote with an id; a partition th
     CHECK_FALSE(out.topics[0].partitions[1].error_message.is_null());
 }
 
+TEST_CASE("log directories: each partition tells the shard that has it") {
+    one_node node;
+    auto id = node.make_topic("a", 2);
+    kafka::describe_log_dirs_request in;
+    in.topics = decltype(in.topics)::null();
+    node.options.log_dirs = {"/data"};
+    auto out = node.ask(in, 5);
+    const auto& partitions = out.results[0].topics[0].partitions;
+    REQUIRE(partitions.size() == 2);
+    for (const auto& p : partitions)
+        CHECK(p.millrace_shard == static_cast<std::int32_t>(node.contexts[0]->owner_of(id, p.partition_index).value));
+    CHECK(partitions[0].millrace_shard != partitions[1].millrace_shard);
+}
+
+TEST_CASE("quorum: this node alone votes, leads and has everything; what is no part of the metadata is unknown") {
+    one_node node;
+    kafka::describe_quorum_request::topic_entry topic;
+    kafka::describe_quorum_request::partition_entry partition;
+    topic.topic_name = "__cluster_metadata";
+    topic.partitions = {&partition, 1};
+    kafka::describe_quorum_request in;
+    in.topics = {&topic, 1};
+    for (std::int16_t version = in.version_min; version <= in.version_max; ++version) {
+        auto out = node.ask(in, version);
+        CHECK(out.error_code == error_code::none);
+        const auto& p = out.topics[0].partitions[0];
+        CHECK(p.error_code == error_code::none);
+        CHECK(p.leader_id.value == 1);
+        CHECK(p.leader_epoch == one_node::epoch);
+        CHECK(p.high_watermark.value == 77);
+        REQUIRE(p.current_voters.size() == 1);
+        CHECK(p.current_voters[0].log_end_offset == p.high_watermark);
+        CHECK(p.observers.empty());
+        REQUIRE(out.nodes.size() == (version >= 2 ? 1 : 0));
+        if (version >= 2) CHECK(out.nodes[0].listeners[0].host == "10.1.2.3");
+    }
+    partition.partition_index = {1};
+    auto out = node.ask(in, 2);
+    CHECK(out.topics[0].partitions[0].error_code == error_code::unknown_topic_or_partition);
+    CHECK(out.nodes.empty());
+    in.topics = {nullptr, 0};
+    CHECK(node.ask(in, 2).topics.empty());
+}
+
 TEST_CASE("client quotas and reassignments: there are none, and a filter that makes no sense is refused") {
     one_node node;
     CHECK(node.ask(kafka::list_partition_reassignments_request{}, 0).topics.empty());

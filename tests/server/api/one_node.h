@@ -81,6 +81,7 @@ struct memory_changes final : metadata_changes {
         show(std::make_shared<cluster::image>(std::move(*next)));
         co_return cluster::outcome<void>{};
     }
+    task<log_offset> metadata_end() override { co_return log_offset{77}; }
     task<cluster::outcome<producer_id>> take_producer_id() override {
         if (auto f = failure()) co_return std::unexpected{*f};
         co_return producer_id{next_producer++};
