@@ -56,7 +56,9 @@ class Matrix:
         return [f"({n}) {why}" for n, why in enumerate(self.reasons, 1)]
 
     def text(self):
-        return "\n".join([*map(aligned, self.tables()), *self.notes(), f"{OWN} is what the client wrote itself"])
+        """Only rows of which something was run."""
+        run = lambda rows: [rows[0], *(row for row in rows[1:] if {PASSED, FAILED} & set(row))]
+        return "\n".join([*(aligned(run(rows)) for rows in self.tables()), *self.notes(), f"{OWN} is what the client wrote itself"])
 
     def markdown(self):
         """Rows end with one bar, as those of the page's other tables do."""

@@ -76,14 +76,22 @@ class Tools(group_tools.GroupTools, applications.Applications):
         self.topic_command("--delete", "--topic", topic)
 
     def kafka_configs_of_groups(self):
-        entity, command = ("--entity-type", "groups", "--entity-name", self.c.fresh("tools-configs")), "kafka.admin.ConfigCommand"
-        self.on_broker(command, *entity, "--alter", "--add-config", "consumer.session.timeout.ms=50000")
-        said = self.on_broker(command, *entity, "--describe")
-        assert "consumer.session.timeout.ms=50000" in said, said
-        self.on_broker(command, *entity, "--alter", "--add-config", "consumer.session.timeout.ms=1", status=1)
-        self.on_broker(command, *entity, "--alter", "--delete-config", "consumer.session.timeout.ms")
-        said = self.on_broker(command, *entity, "--describe")
-        assert "consumer.session.timeout.ms=50000" not in said, said
+        """Of a group, and of the node that such a config falls back to."""
+        command, config = "kafka.admin.ConfigCommand", "consumer.session.timeout.ms"
+        group = ("--entity-type", "groups", "--entity-name", self.c.fresh("tools-configs"))
+        self.on_broker(command, *group, "--alter", "--add-config", f"{config}=50000")
+        assert f"{config}=50000" in self.on_broker(command, *group, "--describe")
+        self.on_broker(command, *group, "--alter", "--add-config", f"{config}=1", status=1)
+        self.on_broker(command, *group, "--alter", "--delete-config", config)
+        assert f"{config}=50000" not in self.on_broker(command, *group, "--describe")
+        node = ("--entity-type", "brokers", "--entity-name", self.one_node())
+        said = self.on_broker(command, *node, "--describe", "--all")
+        assert re.search(rf"group\.{config}=\d+ sensitive=false synonyms=", said), said[:300]
+        self.on_broker(command, *node, "--alter", "--add-config", "log.retention.ms=7200000")
+        said = self.on_broker(command, *node, "--describe")
+        assert re.search(r"log.retention.ms=7200000 .*DYNAMIC_BROKER_CONFIG:log.retention.ms=7200000", said), said
+        self.on_broker(command, *node, "--alter", "--delete-config", "log.retention.ms")
+        assert "7200000" not in self.on_broker(command, *node, "--describe")
 
     def console(self):
         """Console producer, then console consumer by partition and offset, which joins no group."""
