@@ -299,6 +299,11 @@ TEST_CASE("migration: what the policy forbids is refused with Kafka's words, and
         b.settings.consumer_migration = policy;
         CHECK(b.leave_consumer("g", consumer) == std::nullopt);
         CHECK(b.state("g").empty());
+        CHECK(b.beat_classic("g", classic[0]) == errc::rebalance_in_progress);
+        if (policy == migration_policy::disabled) {
+            CHECK(b.join_classic("g", classic[0]) == errc::inconsistent_protocol);
+            continue;
+        }
         b.settle_mixed("g", pointers(classic), {}); // it goes on as a consumer group of a classic member
         CHECK(count_of(classic[0].owned) == 2);
     }

@@ -32,7 +32,10 @@ TEST_CASE("offsets: a group without members takes commits of anybody who names n
     CHECK(b.committed("g", "u", 3) == -1);
     CHECK(b.committed("other", "t", 3) == -1);
     CHECK(b.commit("", "t", 0, 1) == std::nullopt); // the empty id is a group too
-    CHECK(b.commit(from_member(b, "new", "", 0, 1)) == errc::illegal_generation);
+    CHECK(b.commit(from_member(b, "new", "", 0, 1)) == errc::group_id_not_found);
+    auto old = from_member(b, "new", "", 0, 1);
+    old.knows_member_epochs = false;
+    CHECK(b.commit(old) == errc::illegal_generation);
     CHECK(b.commit(from_member(b, "g", "someone", 1, 1)) == errc::unknown_member);
     CHECK(b.commit(from_member(b, "g", "someone", -1, 7)) == std::nullopt);
     auto shown = b.at->describe("g");

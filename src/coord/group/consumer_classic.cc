@@ -40,7 +40,8 @@ std::optional<errc> consumer_coordinator::join_group(consumer_group& g, join_cal
     const bool is_unknown = c.member_id.empty();
     auto id = is_unknown ? random_.next_uuid().to_string() : c.member_id;
     if (g.members.size() >= settings_.consumer_group_size_max && !g.members.contains(id)) return errc::group_full;
-    if (!g.supports(c.protocol_type, c.protocols)) return errc::inconsistent_protocol;
+    if (settings_.consumer_migration == migration_policy::disabled || !g.supports(c.protocol_type, c.protocols))
+        return errc::inconsistent_protocol;
     if (is_unknown && c.id_required && !c.instance_id) {
         c.answer_member_id = id;
         return errc::member_id_required;
@@ -135,7 +136,7 @@ std::optional<errc> consumer_coordinator::sync_group(consumer_group& g, sync_cal
     if ((c.protocol_type && *c.protocol_type != consumer_protocol_type) || (c.protocol_name && *c.protocol_name != protocol.name))
         return errc::inconsistent_protocol;
     // One that still has to give up partitions has joined already, and joins again when it has.
-    if (g.epoch > m.at.epoch && m.at.state != member_state::unrevoked_partitions) {
+    if (g.target_epoch > m.at.epoch && m.at.state != member_state::unrevoked_partitions) {
         expect_join(g, m, now);
         return errc::rebalance_in_progress;
     }
@@ -156,7 +157,9 @@ result<void> consumer_coordinator::heartbeat(const heartbeat_request& r, moment 
     auto& m = **found;
     m.session_deadline = now.mono + m.classic->session_timeout;
     watch(g, m);
-    const bool has_more = m.at.epoch < g.epoch || m.at.state == member_state::unrevoked_partitions ||
+    // Where all members are classic ones there is nobody else's heartbeat to assign with.
+    assign_if_due(g, false, now);
+    const bool has_more = m.at.epoch < g.target_epoch || m.at.state == member_state::unrevoked_partitions ||
                           (m.at.state == member_state::unreleased_partitions && !g.waits_for_others(m));
     if (!has_more) return {};
     expect_join(g, m, now);

@@ -32,7 +32,8 @@ result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
     if (consumers) {
         if (auto why = consumers_.check_commit(*consumers, r)) return std::unexpected{*why};
     } else if (!g) {
-        if (r.generation_or_epoch >= 0) return std::unexpected{errc::illegal_generation};
+        if (r.generation_or_epoch >= 0)
+            return std::unexpected{r.knows_member_epochs ? errc::group_id_not_found : errc::illegal_generation};
         if (groups() >= group_count_max) return std::unexpected{errc::groups_full};
         g = find_or_make(r.group, now);
     } else {
