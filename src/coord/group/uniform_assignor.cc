@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace millrace::coord {
 
@@ -137,8 +138,9 @@ assignment mixed_subscriptions(const assignor_input& in) {
     // Topics that few can take come first, while there is still a choice for the others.
     std::vector<topic_id> order;
     for (const auto& [topic, members] : b.subscribers) order.push_back(topic);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](const auto& x, const auto& y) { return b.subscribers.at(x).size() < b.subscribers.at(y).size(); });
+    std::sort(order.begin(), order.end(), [&](const auto& x, const auto& y) {
+        return std::pair{b.subscribers.at(x).size(), x} < std::pair{b.subscribers.at(y).size(), y};
+    });
     std::size_t total = 0;
     for (const auto& topic : order) {
         const auto& flags = free.at(topic);
@@ -153,7 +155,7 @@ assignment mixed_subscriptions(const assignor_input& in) {
         moved = false;
         std::vector<std::size_t> by_load(in.members.size());
         for (std::size_t i = 0; i < by_load.size(); ++i) by_load[i] = i;
-        std::stable_sort(by_load.begin(), by_load.end(), [&](auto x, auto y) { return b.counts[x] > b.counts[y]; });
+        std::sort(by_load.begin(), by_load.end(), [&](auto x, auto y) { return std::pair{b.counts[y], x} < std::pair{b.counts[x], y}; });
         for (auto i : by_load)
             while (moves < moves_max && b.relieve(i)) moved = true, ++moves;
     }

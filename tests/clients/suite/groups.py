@@ -294,8 +294,27 @@ def group_restart(c, client, protocol="-"):
         c.dismiss(place)
 
 
+def group_migrate(c, client, protocol):
+    """A group goes from the classic to this protocol and back, one member after the other, while the others read on."""
+    partitions, topic, flavor = 6, c.fresh(f"{client}-migrate"), flavor_of(c, client)
+    write = writer(c, topic, partitions, flavor)
+    with Party(c, client, topic, partitions, flavor, "migrate", session_ms=SHORT_SESSION_MS) as party:
+        for spoken in ("range", protocol, "range"):
+            party.assignor = spoken
+            for place in range(2):
+                if place in party.members:
+                    party.leave(place)
+                party.join(place)
+                party.settle()
+                party.rest()
+                count = write(300)
+                party.read_to(count)
+        party.leave_all()
+        party.check_committed(count)
+
+
 def run(c, client, scenario):
     name, _, assignor = scenario.partition("/")
-    scenarios = (group_read, group_reset, group_three, group_assignor, group_static, group_restart)
+    scenarios = (group_read, group_reset, group_three, group_assignor, group_static, group_restart, group_migrate)
     found = {f.__name__: f for f in scenarios}[name]
     found(c, client, assignor) if assignor else found(c, client)
