@@ -35,6 +35,7 @@ def topic(checks, broker):
     run(broker, "produce", "orders", "--generate", "100", "--record-size", "1000", "--partition", "1")
     shown = parsed(broker, "topic", "describe", "orders")
     empty, full = shown["partitions"]
+    checks.equal(sorted((empty["shard"], full["shard"])), [0, 1], "topic describe: the shard of each partition")
     checks.equal((full["start"], full["end"], empty["start"], empty["end"]), (0, 100, 0, 0), "topic describe: first and last offsets")
     checks.that(100_000 < full["bytes"] < 120_000 and empty["bytes"] == 0, "topic describe: bytes on disk", (empty["bytes"], full["bytes"]))
     checks.that(began - 1 <= full["first_timestamp"] <= full["last_timestamp"] <= time.time() * 1000 + 1,
@@ -73,8 +74,39 @@ def config(checks, broker):
     checks.equal(at_start.get("log.dirs"), broker.log_dir, "config diff: what the broker was started with")
 
 
+def live(checks, broker):
+    """What is set on the broker and on groups acts at once and after a restart; each value tells where it was set."""
+    def row(what, name):
+        value = parsed(broker, "config", "get", what, name)[0]
+        return value["value"], value["source"]
+
+    def accepted(size):
+        return run(broker, "produce", "plain", "--generate", "1", "--record-size", str(size), "--partition", "0")[0] == 0
+
+    checks.that(accepted(5000), "config set: a record of 5000 bytes fits at first")
+    checks.equal(run(broker, "config", "set", "broker:1", "message.max.bytes=2000")[0], 0, "config set: an option of the running broker")
+    checks.equal(row("broker:1", "message.max.bytes"), ("2000", "dynamic broker"), "config get: it was set on this broker")
+    checks.equal(row("topic:plain", "max.message.bytes"), ("2000", "dynamic broker"), "config get: a topic without an own value has it")
+    checks.that(not accepted(5000) and accepted(1000), "config set: it acts on topics that have no value of their own")
+    checks.equal(run(broker, "config", "set", "group:billing", "consumer.session.timeout.ms=50000")[0], 0, "config set: a config of a group")
+    checks.equal(row("group:billing", "consumer.session.timeout.ms"), ("50000", "group"), "config get: it was set on the group")
+    changed = {entry["name"]: entry["value"] for entry in parsed(broker, "config", "diff", "group:billing")}
+    checks.equal(changed, {"consumer.session.timeout.ms": "50000"}, "config diff: what a group has of its own")
+    broker.stop()
+    broker.start()
+    checks.equal(row("broker:1", "message.max.bytes"), ("2000", "dynamic broker"), "after a restart: the broker's value")
+    checks.equal(row("group:billing", "consumer.session.timeout.ms"), ("50000", "group"), "after a restart: the group's value")
+    checks.that(not accepted(5000), "after a restart: it acts")
+    run(broker, "config", "set", "broker:1", "--delete", "message.max.bytes")
+    checks.equal(row("broker:1", "message.max.bytes"), ("1048588", "default"), "config set --delete: the broker's default again")
+    checks.that(accepted(5000), "config set --delete: it acts")
+
+
 def refusals(checks, broker):
     cases = [
+        (1, ("config", "set", "broker:1", "num.partitions=3"), ["num.partitions", "restart"]),
+        (1, ("config", "set", "broker:1", "max.conections=3"), ["max.connections"]),
+        (1, ("config", "set", "group:g", "consumer.session.timeout.ms=1"), ["group.consumer.min.session.timeout.ms"]),
         (1, ("config", "get", "topic:nix"), ["nix", "topic list"]), (1, ("config", "get", "topic:orders", "nix"), ["nix", "config get"]),
         (1, ("config", "get", "broker:99"), ["99", "millrace cluster"]), (1, ("config", "set", "topic:orders", "retention.ms=x"), ["retention.ms"]),
         (2, ("config", "get", "orders"), ["topic:NAME", "orders"]), (2, ("config", "set", "topic:orders"), ["CONFIG=VALUE"]),
@@ -89,8 +121,8 @@ def refusals(checks, broker):
 
 def main():
     checks = Checks()
-    with Broker() as broker:
-        for work in (topic, cluster, config, refusals):
+    with Broker(options=["--shards", "2"]) as broker:
+        for work in (topic, cluster, config, live, refusals):
             checks.run(work.__name__, work, checks, broker)
     checks.finish()
 

@@ -10,7 +10,10 @@ namespace millrace::coord {
 
 namespace {
 
-bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == text.npos; }
+// As Java trims: of spaces and control characters alone.
+bool is_blank(const std::string& text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+}
 
 bool owns_no_more_than(const std::optional<partition_set>& said, const owned_partitions& assigned) {
     if (!said) return false;
