@@ -154,12 +154,39 @@ void ring_driver::reap() {
     }
 }
 
+// True: the standing timeout ends the coming wait no later than `until`.
+bool ring_driver::stand_until(runtime::mono_time until, runtime::mono_time now) {
+    if (standing_until_ <= until) return true;
+    if (until - now < standing_timeout_min) return false;
+    // CLOCK_MONOTONIC, as the shard's clock (io_uring_enter(2), IORING_OP_TIMEOUT).
+    auto at = until.time_since_epoch().count();
+    standing_time_ = {at / 1'000'000'000, at % 1'000'000'000};
+    if (standing_until_ == runtime::never) {
+        queue(standing_, [this](io_uring_sqe* e) { io_uring_prep_timeout(e, &standing_time_, 0, IORING_TIMEOUT_ABS); });
+    } else {
+        auto which = reinterpret_cast<std::uint64_t>(&standing_);
+        queue(standing_moved_, [&](io_uring_sqe* e) {
+            io_uring_prep_timeout_update(e, &standing_time_, which, IORING_TIMEOUT_ABS);
+            e->flags |= IOSQE_CQE_SKIP_SUCCESS;
+        });
+    }
+    standing_until_ = until;
+    return true;
+}
+
+void ring_driver::standing_ended(ring_op&, int, std::uint32_t) noexcept { current_driver->standing_until_ = runtime::never; }
+
+// It had fired meanwhile; the next wait arms it anew.
+void ring_driver::standing_not_moved(ring_op&, int, std::uint32_t) noexcept {
+    current_driver->standing_until_ = runtime::never;
+}
+
 void ring_driver::wait(runtime::mono_time until) {
     shard_->stats().ring_enters.add(1);
     auto now = until == runtime::mono_time{} ? until : shard_->world().clock->now();
     if (until <= now) {
         io_uring_submit_and_get_events(&ring_);
-    } else if (until == runtime::never) {
+    } else if (until == runtime::never || stand_until(until, now)) {
         io_uring_submit_and_wait(&ring_, 1);
     } else {
         auto left = (until - now).count();

@@ -39,6 +39,9 @@ class ring_driver final : public runtime::driver {
   public:
     static constexpr unsigned submission_entries = 1024;
     static constexpr unsigned completion_entries = 8192;
+    // A wait that may last longer is ended by a timeout that stays armed from wait to wait: a clock event that is set and
+    // taken back with each wait costs more than many a request.
+    static constexpr auto standing_timeout_min = runtime::milliseconds{20};
 
     static std::expected<std::unique_ptr<ring_driver>, start_failure> create();
     ~ring_driver() override;
@@ -68,11 +71,14 @@ class ring_driver final : public runtime::driver {
     void ring_doorbell() noexcept override;
 
   private:
-    ring_driver() : doorbell_{&doorbell_rang} {}
+    ring_driver() : doorbell_{&doorbell_rang}, standing_{&standing_ended}, standing_moved_{&standing_not_moved} {}
     io_uring_sqe* entry();
     void arm_doorbell();
     void reap();
+    bool stand_until(runtime::mono_time until, runtime::mono_time now);
     static void doorbell_rang(ring_op&, int, std::uint32_t) noexcept;
+    static void standing_ended(ring_op&, int, std::uint32_t) noexcept;
+    static void standing_not_moved(ring_op&, int, std::uint32_t) noexcept;
 
     struct doorbell_op : ring_op {
         using ring_op::ring_op;
@@ -83,6 +89,9 @@ class ring_driver final : public runtime::driver {
     bool ring_made_ = false;
     int doorbell_fd_ = -1;
     doorbell_op doorbell_;
+    ring_op standing_, standing_moved_;
+    runtime::mono_time standing_until_ = runtime::never; // never: not armed
+    __kernel_timespec standing_time_{};
     runtime::shard* shard_ = nullptr;
     std::atomic<runtime::completion*> foreign_{nullptr}; // posted by other threads, newest first
 };

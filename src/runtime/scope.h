@@ -45,7 +45,7 @@ class scope {
 
   private:
     struct detached {
-        struct promise_type {
+        struct promise_type : frame_memory::pooled {
             detached get_return_object() const noexcept { return {}; }
             std::suspend_never initial_suspend() const noexcept { return {}; }
             std::suspend_never final_suspend() const noexcept { return {}; }

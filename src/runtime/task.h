@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/assert.h"
+#include "runtime/frame_memory.h"
 
 #include <coroutine>
 #include <exception>
@@ -20,7 +21,7 @@ template <class T = void> class [[nodiscard]] task;
 
 namespace detail {
 
-struct promise_base {
+struct promise_base : frame_memory::pooled {
     std::coroutine_handle<> parent{};
 
     struct resume_parent {

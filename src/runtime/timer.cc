@@ -1,6 +1,7 @@
 #include "runtime/timer.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace millrace::runtime {
 
@@ -17,7 +18,12 @@ void timer_wheel::place(timer& t, std::uint64_t due) {
     int level = 0;
     while (level + 1 < levels && distance >= (std::uint64_t{1} << (slot_bits * (level + 1)))) ++level;
     if (level == levels - 1) due = std::min(due, current_ + (std::uint64_t{1} << (slot_bits * levels)) - 1);
-    wheel_[level][(due >> (slot_bits * level)) & (slots - 1)].push_back(t);
+    put(level, due >> (slot_bits * level), t);
+}
+
+void timer_wheel::put(int level, std::uint64_t unit, timer& t) {
+    wheel_[level][unit & (slots - 1)].push_back(t);
+    used_[level] |= std::uint64_t{1} << (unit & (slots - 1));
 }
 
 void timer_wheel::arm(timer& t, mono_time deadline) {
@@ -34,7 +40,7 @@ void timer_wheel::cascade(int level) {
     while (timer* t = moved.pop_front()) {
         std::uint64_t due = tick_of(t->deadline);
         if (due <= current_)
-            wheel_[0][current_ & (slots - 1)].push_back(*t);
+            put(0, current_, *t);
         else
             place(*t, due);
     }
@@ -45,16 +51,7 @@ void timer_wheel::advance(mono_time now) {
     auto target = static_cast<std::uint64_t>((now - start_).count()) / static_cast<std::uint64_t>(tick.count());
     while (current_ < target) {
         // Jump over ticks in which nothing can happen.
-        std::uint64_t next_stop = target;
-        for (int level = 0; level < levels; ++level) {
-            std::uint64_t unit = current_ >> (slot_bits * level);
-            for (std::uint64_t i = 1; i <= slots; ++i) {
-                if (wheel_[level][(unit + i) & (slots - 1)].empty()) continue;
-                next_stop = std::min(next_stop, (unit + i) << (slot_bits * level));
-                break;
-            }
-        }
-        current_ = std::max(current_ + 1, next_stop);
+        current_ = std::max(current_ + 1, std::min(target, next_stop()));
         for (int level = levels - 1; level > 0; --level)
             if ((current_ & ((std::uint64_t{1} << (slot_bits * level)) - 1)) == 0) cascade(level);
         slot due;
@@ -63,18 +60,25 @@ void timer_wheel::advance(mono_time now) {
     }
 }
 
-mono_time timer_wheel::next_wake() const {
+std::uint64_t timer_wheel::next_stop() {
     std::uint64_t best = UINT64_MAX;
     for (int level = 0; level < levels; ++level) {
         std::uint64_t unit = current_ >> (slot_bits * level);
-        for (std::uint64_t i = 1; i <= slots; ++i) {
-            if (wheel_[level][(unit + i) & (slots - 1)].empty()) continue;
-            best = std::min(best, (unit + i) << (slot_bits * level));
-            break;
+        while (used_[level]) {
+            auto next = unit + 1 + static_cast<std::uint64_t>(std::countr_zero(std::rotr(used_[level], static_cast<int>((unit + 1) & (slots - 1)))));
+            if (!wheel_[level][next & (slots - 1)].empty()) {
+                best = std::min(best, next << (slot_bits * level));
+                break;
+            }
+            used_[level] &= ~(std::uint64_t{1} << (next & (slots - 1)));
         }
     }
-    if (best == UINT64_MAX) return never;
-    return start_ + tick * static_cast<std::int64_t>(best);
+    return best;
+}
+
+mono_time timer_wheel::next_wake() {
+    auto next = next_stop();
+    return next == UINT64_MAX ? never : start_ + tick * static_cast<std::int64_t>(next);
 }
 
 } // namespace millrace::runtime

@@ -38,7 +38,7 @@ class timer_wheel {
 
     // When `advance` must next be called at the latest; `never` if nothing is armed. May be earlier than the first
     // deadline by the coarseness of its level, never later.
-    mono_time next_wake() const;
+    mono_time next_wake();
 
   private:
     using slot = intrusive_list<timer, timer_tag>;
@@ -48,11 +48,17 @@ class timer_wheel {
 
     std::uint64_t tick_of(mono_time t) const; // rounded up
     void place(timer& t, std::uint64_t due_tick);
+    void put(int level, std::uint64_t unit, timer& t);
     void cascade(int level);
+    std::uint64_t next_stop(); // the next tick at which something can happen; UINT64_MAX: none
 
     mono_time start_;
     std::uint64_t current_ = 0; // ticks since start, all before it have fired
-    mutable std::array<std::array<slot, slots>, levels> wheel_;
+    std::array<std::array<slot, slots>, levels> wheel_;
+    // A bit per slot that may hold a timer: each turn asks for the next one, and the slots themselves are a hundred cache
+    // lines. A timer that is cancelled leaves its bit, which is cleared by whoever finds the slot empty.
+    std::array<std::uint64_t, levels> used_{};
+    static_assert(slots == 64, "a level's slots are the bits of a word");
 };
 
 } // namespace millrace::runtime

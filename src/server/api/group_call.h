@@ -37,12 +37,16 @@ runtime::task<coord::result<Answer>> visit_group_partition(shard_context& owner,
     co_return co_await at->template ask<Answer>(std::move(decide));
 }
 
+template <class T> runtime::task<T> away(group_place place, runtime::task<T> visit) {
+    co_return co_await runtime::run_on(place.owner->id, place.owner->visits, std::move(visit));
+}
+
 // `decide(coordinator&, moment)` gives a result<Answer>, on the coordinator's shard.
 template <class Answer, class Decide>
 runtime::task<coord::result<Answer>> ask_partition(group_place place, Decide decide) {
     auto visit = visit_group_partition<Answer>(*place.owner, place.partition, std::move(decide));
-    if (place.is_here()) co_return co_await visit;
-    co_return co_await runtime::run_on(place.owner->id, place.owner->visits, std::move(visit));
+    if (place.is_here()) return visit;
+    return away(place, std::move(visit));
 }
 
 template <class Answer, class Decide>
