@@ -1,7 +1,7 @@
 """Memory that was used a moment ago, let go at the pace at which somebody takes it.
 
-On a virtual machine that reports its free pages to the host, the first use of a page that was free for a while costs about
-two CPU seconds per GB, several times what a broker needs to fill it, and whoever comes first pays. A page counts as free for
+On a virtual machine that reports its free pages to the host, the first use of a page that was free for a while costs
+several times what a broker needs to fill it, and whoever comes first pays. A page counts as free for
 a while after two seconds or less, so that freeing a whole GB before a producer starts is not enough for a slow one. So a file
 holds the memory, and a thread shortens it while the producer runs: what the broker takes was let go milliseconds before.
 """
