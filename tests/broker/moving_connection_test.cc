@@ -90,7 +90,9 @@ TEST_CASE("node: a reader with a fetch session moves to what it reads and goes o
             REQUIRE(create(c, "t", 1) == error_code::none);
             for (int i = 0; i < 60; ++i) CHECK(produce(c, "t", 0, {std::string(300, 'x')}).code == error_code::none);
         }
+        n.stop();
         n.options.connection_move_bytes = 3000;
+        n.start();
         wire c{n};
         std::int32_t session = 0;
         for (std::int32_t round = 0; round < 60; ++round) {
