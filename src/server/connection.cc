@@ -74,8 +74,11 @@ task<bool> connection::leave() {
     }
     auto free = front_.has_time(to);
     if (!free) co_return false; // asked again after the next request
+    if (!*free) {
+        choice_.put_off();
+        co_return false;
+    }
     choice_.decided();
-    if (!*free) co_return false;
     set_aside_rest();
     while (in_flight_ > 0) co_await change();
     if (closing_) co_return false;

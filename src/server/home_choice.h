@@ -41,8 +41,10 @@ class home_choice {
     }
     void decided() {
         window_bytes_ = std::min(2 * window_bytes_, window_bytes_max);
-        total_ = lead_ = 0;
+        put_off();
     }
+    // The shard that was chosen had no time: the same again after as much work.
+    void put_off() { total_ = lead_ = 0; }
 
   private:
     std::uint64_t window_bytes_;

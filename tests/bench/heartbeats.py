@@ -26,7 +26,7 @@ from harness import process, wire  # noqa: E402
 from harness.broker import Broker, Reference, has_reference  # noqa: E402
 
 CONSUMER_GROUP_HEARTBEAT, FIND_COORDINATOR = 68, 10
-INTERVAL_SECONDS, CPU_RATIO_MAX, SETTLE_ROUNDS = 5, 0.2, 4
+INTERVAL_SECONDS, CPU_RATIO_MAX, SETTLE_ROUNDS = 5, 0.2, 12
 TOPIC, COORDINATOR_BUSY = "beats", (14, 15, 16)
 
 

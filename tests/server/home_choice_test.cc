@@ -45,3 +45,13 @@ TEST_CASE("home choice: a window of zero never decides") {
     c.worked(shard_id{1}, 1 << 30);
     CHECK_FALSE(c.home());
 }
+
+TEST_CASE("home choice: a choice that had to be put off comes again after as much work as before") {
+    home_choice c{1000};
+    for (int round = 0; round < 10; ++round) {
+        CHECK_FALSE(c.home());
+        c.worked(shard_id{1}, 1000);
+        REQUIRE(c.home() == shard_id{1});
+        c.put_off();
+    }
+}
