@@ -115,8 +115,10 @@ constexpr option table[] = {
     {"Test", "test.disk.skip.directory.sync", boolean, "false", "Report directories as flushed without flushing.", 0, 0, {}, time_unit::ms, applies::at_start, false, false, true},
 };
 
-// Levenshtein, two rows; a transposition of neighbours costs two.
-std::size_t distance(std::string_view a, std::string_view b) {
+} // namespace
+
+// Two rows of the matrix.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -130,8 +132,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
     }
     return row[b.size()];
 }
-
-} // namespace
 
 std::span<const option> option_table() { return table; }
 
@@ -147,7 +147,7 @@ std::string_view suggest_option(std::string_view name) {
     std::size_t nearest = std::max<std::size_t>(2, name.size() / 4) + 1;
     for (const auto& o : table) {
         if (o.hidden) continue;
-        auto far = distance(name, o.name);
+        auto far = edit_distance(name, o.name);
         if (far < nearest) {
             nearest = far;
             best = o.name;
