@@ -1,9 +1,13 @@
-// A consumer as a task: joins, syncs, reads, commits, and does all that consumers do wrong.
+// A consumer as a task, by the classic or the consumer protocol: joins, reads, commits, changes its protocol as with an upgrade of
+// its program, and does all that consumers do wrong.
 // Owner: the test; runs on the shard of its group_world.
 // Invariant: it commits only for partitions that it was assigned, from the offset that it was told.
 #pragma once
 
+#include "coord/group/consumer_protocol.h"
 #include "group_world.h"
+#include "kafka/message_arena.h"
+#include "kafka/messages/consumer_protocol_subscription.h"
 
 #include <algorithm>
 
@@ -14,10 +18,12 @@ struct group_client {
     int number;
     std::optional<std::string> instance;
     std::string id;
-    std::int32_t generation = -1;
+    std::int32_t generation = -1; // or epoch
+    bool by_consumer = false, cooperative = false, tell_owned = false;
     int taste = 0; // what its metadata say; a change is a change of protocols
     std::vector<int> owned;
     std::map<int, std::int64_t> position;
+    std::pair<std::string, std::int32_t> committed_as; // in order since the last late commit: member id and generation
     bool reading = false; // joined and synced, as far as it knows
     bool gone = false;    // for good
 
@@ -29,6 +35,28 @@ struct group_client {
         reading = false;
     }
 
+    opaque subscription() const {
+        kafka::consumer_protocol_subscription s;
+        std::vector<std::string_view> topics{h.topic};
+        const opaque data(static_cast<std::size_t>(taste), std::byte{'x'});
+        std::vector<partition_index> kept;
+        if (cooperative)
+            for (int p : owned) kept.push_back({p});
+        std::vector<kafka::consumer_protocol_subscription::topic_entry> kept_of;
+        if (!kept.empty()) {
+            kept_of.emplace_back().topic = h.topic;
+            kept_of.back().partitions = kept;
+        }
+        s.topics = topics;
+        s.user_data = bytes_view{data};
+        s.owned_partitions = kept_of;
+        constexpr std::int16_t version = 1;
+        opaque out(2 + encoded_size(s, version));
+        writer to{out};
+        to.i16(version);
+        encode(to, s, version);
+        return out;
+    }
     void fill(join_call& c) {
         c.group = h.group;
         c.member_id = id;
@@ -38,7 +66,7 @@ struct group_client {
         c.protocol_type = "consumer";
         c.session_timeout = seconds{10};
         c.rebalance_timeout = seconds{20};
-        c.protocols = {{"range", opaque(1 + static_cast<std::size_t>(taste), std::byte{'x'})}};
+        c.protocols = {{"range", subscription()}};
         c.id_required = h.chance(80);
         c.leader_may_skip = h.chance(50);
     }
@@ -93,21 +121,18 @@ template <class Answer, class Decide> task<result<Answer>> ask(group_world& h, c
 
 // Every partition to one member, round about, from a seeded start.
 inline std::vector<sync_call::assigned> assign(group_world& h, const std::vector<join_call::member>& members) {
-    std::vector<std::string> parts(members.size());
+    std::vector<named_partitions> parts(members.size());
     auto from = h.below(members.size());
-    for (int p = 0; p < group_world::partitions; ++p) parts[(from + static_cast<std::size_t>(p)) % members.size()] += static_cast<char>('0' + p);
+    for (int p = 0; p < group_world::partitions; ++p) parts[(from + static_cast<std::size_t>(p)) % members.size()][h.topic].push_back(p);
     std::vector<sync_call::assigned> out;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        auto text = as_bytes(parts[i]);
-        out.push_back({members[i].id, {text.begin(), text.end()}});
-    }
+    for (std::size_t i = 0; i < members.size(); ++i) out.push_back({members[i].id, write_assignment(parts[i], 1)});
     return out;
 }
 
 inline std::vector<int> parts_of(const opaque& assignment) {
-    std::vector<int> out;
-    for (auto b : assignment) out.push_back(static_cast<int>(b) - '0');
-    return out;
+    auto said = assignment.empty() ? consumer_assignment{} : read_assignment(assignment);
+    MR_ASSERT(said.has_value(), "an assignment that a client can read");
+    return said->partitions.empty() ? std::vector<int>{} : said->partitions.begin()->second;
 }
 
 inline task<bool> find_position(group_client& c) {
@@ -131,7 +156,27 @@ inline task<bool> find_position(group_client& c) {
     co_return true;
 }
 
+inline task<void> leave_consumers(group_client& c) {
+    consumer_heartbeat_request r;
+    r.group = c.h.group;
+    r.member_id = c.id;
+    r.instance_id = c.instance;
+    r.epoch = c.instance && c.h.chance(50) ? leaving_static_epoch : leaving_epoch;
+    r.id_required = true;
+    auto decide = [r, &h = c.h](coordinator& k, const moment& now) {
+        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, h.topics, now)};
+    };
+    auto asked = ask<consumer_heartbeat_answer>(c.h, "leave", std::move(decide));
+    (void)co_await asked;
+    c.forget_all();
+}
+
 inline task<void> leave(group_client& c) {
+    if (c.by_consumer) {
+        auto leaving = leave_consumers(c);
+        co_await leaving;
+        co_return;
+    }
     leave_request r;
     r.group = c.h.group;
     r.members.push_back({c.h.chance(50) && c.instance ? "" : c.id, c.instance});
@@ -141,8 +186,73 @@ inline task<void> leave(group_client& c) {
     c.forget_all();
 }
 
+// One heartbeat by the consumer protocol, which joins too; true: it reads.
+inline task<bool> beat_consumers(group_client& c) {
+    auto& h = c.h;
+    const bool joining = c.generation <= 0;
+    consumer_heartbeat_request r;
+    r.group = h.group;
+    if (c.id.empty()) c.id = "m" + std::to_string(h.random.next());
+    r.member_id = c.id;
+    r.instance_id = c.instance;
+    r.client_id = "c" + std::to_string(c.number);
+    r.client_host = "/h";
+    r.id_required = true;
+    r.epoch = joining ? joining_epoch : c.generation;
+    if (joining) {
+        c.owned.clear();
+        r.rebalance_timeout_ms = 20'000;
+        r.topics.emplace({h.topic});
+        r.owned.emplace();
+    } else if (c.tell_owned) {
+        auto& owned = r.owned.emplace();
+        if (!c.owned.empty()) owned[h.id_of_topic] = {c.owned.begin(), c.owned.end()};
+    }
+    auto decide = [r, &h](coordinator& k, const moment& now) {
+        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, h.topics, now)};
+    };
+    auto asked = ask<consumer_heartbeat_answer>(h, "consumer", std::move(decide));
+    auto said = co_await asked;
+    if (!said) {
+        co_await runtime::sleep_for(seconds{1});
+        co_return c.reading;
+    }
+    if (said->error) {
+        c.reading = false;
+        c.owned.clear();
+        c.generation = -1;
+        if (said->error == errc::unreleased_instance || said->error == errc::fenced_instance) c.id.clear();
+        // The group is a classic one and stays so: back to the program before.
+        if (said->error == errc::group_id_not_found && joining) {
+            c.by_consumer = false;
+            c.forget_all();
+        }
+        co_await runtime::sleep_for(seconds{1});
+        co_return false;
+    }
+    c.generation = said->epoch;
+    c.tell_owned = false;
+    if (said->assignment) {
+        std::vector<int> next;
+        if (auto at = said->assignment->find(h.id_of_topic); at != said->assignment->end()) next = at->second;
+        c.tell_owned = next != c.owned;
+        c.owned = next;
+    }
+    h.owned(c.generation, c.owner(), c.owned);
+    if (c.tell_owned || !c.reading) {
+        auto looking = find_position(c);
+        c.reading = co_await looking;
+        if (!c.reading) c.generation = -1; // as a client that starts over
+    }
+    co_return c.reading;
+}
+
 // Joined and synced: true.
 inline task<bool> enter(group_client& c) {
+    if (c.by_consumer) {
+        auto beating = beat_consumers(c);
+        co_return co_await beating;
+    }
     auto& h = c.h;
     c.reading = false;
     join_call join;
@@ -158,6 +268,10 @@ inline task<bool> enter(group_client& c) {
             }
         }
         if (join.error == errc::unknown_member || join.error == errc::fenced_instance) c.forget_all();
+        if (join.error == errc::inconsistent_protocol) { // the group is of consumers and stays so: the new program is what is left
+            c.forget_all();
+            c.by_consumer = true;
+        }
         if (join.error == errc::not_coordinator || join.error == errc::unavailable) co_await runtime::sleep_for(seconds{1});
         co_return false;
     }
@@ -207,6 +321,7 @@ inline task<void> commit(group_client& c) {
     auto& h = c.h;
     auto r = next_commit(c);
     if (r.entries.empty()) co_return;
+    c.committed_as = {c.id, c.generation};
     auto decide = [r](coordinator& k, const moment& now) { return k.commit(r, now); };
     auto asked = ask<commit_answer>(h, "commit", std::move(decide));
     auto said = co_await asked;
@@ -219,6 +334,11 @@ inline task<void> commit(group_client& c) {
 }
 
 inline task<void> beat(group_client& c) {
+    if (c.by_consumer) {
+        auto beating = beat_consumers(c);
+        (void)co_await beating;
+        co_return;
+    }
     heartbeat_request r{c.h.group, c.id, c.instance, c.generation};
     auto decide = [r](coordinator& k, const moment& now) { return k.heartbeat(r, now); };
     auto asked = ask<void>(c.h, "heartbeat", std::move(decide));
@@ -229,8 +349,13 @@ inline task<void> beat(group_client& c) {
 }
 
 // What a client sent before it joined again, and what took its time on the way. It must not count in another generation.
-inline task<void> late_commit(group_world& h, commit_request r) {
+// In the same one its client's requests are in order.
+inline task<void> late_commit(group_client& c, commit_request r) {
+    auto& h = c.h;
+    c.committed_as = {};
     co_await runtime::sleep_for(milliseconds{static_cast<std::int64_t>(h.below(15'000))});
+    const std::pair as{r.member_id, r.generation_or_epoch};
+    if (c.committed_as == as || std::pair{c.id, c.generation} == as) co_return;
     auto decide = [r](coordinator& k, const moment& now) { return k.commit(r, now); };
     auto asked = ask<commit_answer>(h, "commit", std::move(decide));
     auto said = co_await asked;
@@ -256,7 +381,7 @@ inline task<void> live(group_client& c, runtime::scope& tasks) {
     auto& h = c.h;
     co_await runtime::sleep_for(milliseconds{static_cast<std::int64_t>(h.below(20'000))});
     while (!h.over && !c.gone) {
-        if (!h.calm && h.chance(3)) { // dies with a join on its way
+        if (!h.calm && !c.by_consumer && h.chance(3)) { // dies with a join on its way
             auto call = std::make_unique<join_call>();
             c.fill(*call);
             tasks.spawn(join_and_die(h, std::move(call)));
@@ -273,6 +398,10 @@ inline task<void> live(group_client& c, runtime::scope& tasks) {
         if (what < 25) {
             auto doing = commit(c);
             co_await doing;
+            if (h.calm && c.reading) { // in a consumer group a commit is no sign of life
+                auto living = beat(c);
+                co_await living;
+            }
         } else if (what < 60) {
             auto doing = beat(c);
             co_await doing;
@@ -281,18 +410,25 @@ inline task<void> live(group_client& c, runtime::scope& tasks) {
             auto doing = commit(c);
             co_await doing;
         } else if (what < 70) {
+            if (c.by_consumer && h.chance(50)) tasks.spawn(late_commit(c, next_commit(c)));
             auto doing = leave(c);
             co_await doing;
             c.gone = h.chance(10);
+            c.by_consumer ^= h.chance(40); // with another program
             co_await runtime::sleep_for(seconds{static_cast<std::int64_t>(h.below(20))});
         } else if (what < 74) { // crashes
             c.forget_all();
             c.gone = h.chance(10);
+            c.by_consumer ^= h.chance(40);
             co_await runtime::sleep_for(seconds{static_cast<std::int64_t>(h.below(15))});
+        } else if (what < 78 && c.by_consumer) { // starts over under the same id, as after an answer that was lost
+            c.generation = -1;
+            c.reading = false;
+            continue;
         } else if (what < 78) { // joins again, as leaders do when topics change, or with something else to offer
             if (h.chance(50)) {
                 ++c.taste;
-                if (h.chance(50)) tasks.spawn(late_commit(h, next_commit(c)));
+                if (h.chance(50)) tasks.spawn(late_commit(c, next_commit(c)));
                 auto again = std::make_unique<sync_call>();
                 again->group = h.group;
                 again->member_id = c.id;

@@ -13,7 +13,9 @@ void run(std::uint64_t seed, transitions& covered) {
     std::deque<group_client> clients;
     auto count = 1 + h.below(6);
     for (std::size_t i = 0; i < count; ++i) {
-        auto& c = clients.emplace_back(group_client{h, static_cast<int>(i), {}, {}, -1, 0, {}, {}, false, false});
+        auto& c = clients.emplace_back(group_client{.h = h, .number = static_cast<int>(i)});
+        c.cooperative = h.chance(50);
+        c.by_consumer = h.chance(30);
         if (h.chance(30)) c.instance = "i" + std::to_string(i);
     }
     runtime::scope tasks;
@@ -21,6 +23,7 @@ void run(std::uint64_t seed, transitions& covered) {
     for (auto& c : clients) h.w.spawn(shard_id{0}, tasks, live(c, tasks));
     for (auto ends = h.below(4); ends > 0; --ends) {
         h.w.run_for(seconds{static_cast<std::int64_t>(2 + h.below(60))});
+        if (h.chance(40)) clients[h.below(clients.size())].gone = true; // dies with the broker
         auto how = h.below(3);
         if (how == 0) h.stop();
         else if (how == 1) h.cut_power();
@@ -94,6 +97,49 @@ const std::tuple<const char*, const char*, const char*> reachable[] = {
     {"restart", "stored", "none"},
     {"restart", "stored", "Empty"},
     {"restart", "stored", "Stable"},
+    // A group of the consumer protocol ("848"), and from one protocol to the other.
+    {"consumer", "none", "848 Stable"},
+    {"consumer", "Empty", "848 Stable"},
+    {"consumer", "Stable", "848 Reconciling"},
+    {"consumer", "PreparingRebalance", "848 Reconciling"},
+    {"consumer", "CompletingRebalance", "848 Reconciling"},
+    {"consumer", "848 Empty", "848 Stable"},
+    {"consumer", "848 Stable", "848 Reconciling"},
+    {"consumer", "848 Stable", "848 Assigning"},
+    {"consumer", "848 Reconciling", "848 Stable"},
+    {"consumer", "848 Reconciling", "848 Assigning"},
+    {"consumer", "848 Assigning", "848 Reconciling"},
+    {"consumer", "848 Assigning", "848 Stable"},
+    {"heartbeat", "848 Assigning", "848 Reconciling"}, // a classic member's
+    {"join", "848 Empty", "Empty"},
+    {"join", "848 Empty", "PreparingRebalance"},
+    {"join", "848 Stable", "848 Reconciling"},
+    {"join", "848 Stable", "848 Assigning"},
+    {"join", "848 Reconciling", "848 Stable"},
+    {"join", "848 Assigning", "848 Reconciling"},
+    {"join", "848 Stable", "Stable"}, // in the place of the last consumer, and so of a static one
+    {"join", "848 Reconciling", "Stable"},
+    {"join", "848 Assigning", "Stable"},
+    {"leave", "848 Stable", "PreparingRebalance"},
+    {"leave", "848 Reconciling", "PreparingRebalance"},
+    {"leave", "848 Assigning", "PreparingRebalance"},
+    {"leave", "848 Stable", "848 Assigning"},
+    {"leave", "848 Stable", "848 Reconciling"},
+    {"leave", "848 Stable", "848 Empty"},
+    {"leave", "848 Assigning", "848 Empty"},
+    {"leave", "848 Reconciling", "848 Assigning"},
+    {"time", "848 Stable", "PreparingRebalance"},
+    {"time", "848 Reconciling", "PreparingRebalance"},
+    {"time", "848 Assigning", "PreparingRebalance"},
+    {"time", "848 Stable", "848 Assigning"},
+    {"time", "848 Reconciling", "848 Assigning"},
+    {"time", "848 Stable", "848 Empty"},
+    {"time", "848 Reconciling", "848 Empty"},
+    {"time", "848 Assigning", "848 Empty"},
+    {"restart", "stored", "848 Empty"},
+    {"restart", "stored", "848 Assigning"},
+    {"restart", "stored", "848 Reconciling"},
+    {"restart", "stored", "848 Stable"},
 };
 
 } // namespace

@@ -34,6 +34,7 @@ struct transitions {
 struct group_world {
     static constexpr std::int32_t partitions = 7;
     const std::string group = "g", topic = "t";
+    const topic_id id_of_topic{{7}};
 
     sim::world w;
     sim::seeded_random random;
@@ -48,7 +49,8 @@ struct group_world {
     std::shared_ptr<group_partition> at; // null while the broker is down
     std::int32_t starts = 0;
     static constexpr const char* restarted = "stored";
-    std::string last_state = "none";
+    std::string last_state = "none", last_seen = "none"; // the second over restarts too
+    std::shared_ptr<cluster::image> topics = std::make_shared<cluster::image>();
 
     bool calm = false, over = false;
     std::map<std::int32_t, std::map<int, std::string>> owners; // by generation and partition
@@ -57,6 +59,14 @@ struct group_world {
 
     group_world(std::uint64_t seed, transitions& t) : w{seed}, random{seed * 7919}, covered{t} {
         config.timestamps.after_max_ms = 0x7fffffffffffffff;
+        auto only = std::make_shared<cluster::topic>();
+        only->id = id_of_topic;
+        only->name = topic;
+        only->partition_count = partitions;
+        topics->put(only);
+        settings.consumer_session_timeout = seconds{10};
+        constexpr migration_policy policies[] = {migration_policy::disabled, migration_policy::upgrade, migration_policy::downgrade};
+        if (chance(20)) settings.consumer_migration = policies[below(3)];
         w.run(make_root(w.disk()));
     }
 
@@ -78,7 +88,7 @@ struct group_world {
         auto opened = co_await partition::replica::open(h.env, directory, topic_id{{1}}, h.config, leader_epoch{++h.starts}, false);
         MR_ASSERT(opened.has_value(), "the offsets partition opens");
         h.replica = std::move(*opened);
-        h.at = std::make_shared<group_partition>(h.settings, h.replica);
+        h.at = std::make_shared<group_partition>(h.settings, h.replica, [&h] { return h.topics; });
     }
     void start() { w.run(start_in(*this)); }
     static task<void> stop_in(group_world& h) {
@@ -108,18 +118,28 @@ struct group_world {
         w.disk().end_process();
     }
 
+    // "848" before the state of a group of the consumer protocol.
     std::string state(const coordinator& c) const {
-        auto said = c.describe(group);
-        return said ? said->state : "none";
+        if (auto said = c.describe(group)) return said->state;
+        auto said = c.describe_consumer(group, topics);
+        return said ? "848 " + said->state : "none";
+    }
+    // An empty group that becomes one of the other kind begins to count its generations anew.
+    void see(const std::string& now) {
+        const bool other_kind = now.starts_with("848") != last_seen.starts_with("848");
+        if (now == "none" || (last_seen.ends_with("Empty") && other_kind)) owners.clear();
+        last_seen = now;
     }
     // Around a decision: what time did before it, and what it does itself.
     void before(const coordinator& c) {
         auto now = state(c);
+        see(now);
         covered.note(last_state == restarted ? "restart" : "time", last_state, now);
         last_state = now;
     }
     void after(const coordinator& c, const char* cause) {
         auto now = state(c);
+        see(now);
         covered.note(cause, last_state, now);
         last_state = now;
     }

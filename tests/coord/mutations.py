@@ -31,7 +31,13 @@ MUTATIONS = [
     ("members that are not heard of stay", "classic_rebalance.cc",
      "    remove_member(g, id, now);\n", ""),
     ("after a restart nobody watches the members", "inspect.cc",
-     "            watch_member(m, now.mono + m.session_timeout);\n", ""),
+     "        watch_member(m, now.mono + m.session_timeout);\n", ""),
+    ("a classic group that becomes a consumer group forgets who owns what", "migrate.cc",
+     "                member.at.assigned[topic].emplace(partition, g.generation);\n", ""),
+    ("a consumer group that becomes classic does not rebalance", "migrate.cc",
+     "    if (rebalance) prepare_rebalance(here, now);\n", ""),
+    ("a classic member that has joined a consumer group is still waited for", "consumer_classic.cc",
+     "    m->expect_nothing(); // it has come\n", ""),
 ]
 
 

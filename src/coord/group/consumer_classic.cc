@@ -77,8 +77,8 @@ std::optional<errc> consumer_coordinator::join_group(consumer_group& g, join_cal
     next.client_id = c.client_id;
     next.client_host = c.client_host;
     next.classic = classic_part{c.session_timeout, c.protocols};
-    next.expect_nothing();
     const bool anew = change(g, *m, std::move(next), is_new);
+    m->expect_nothing(); // it has come
     const std::optional<partition_set> owned = with_ids(said->owned);
 
     c.answer_protocol_type = consumer_protocol_type;
