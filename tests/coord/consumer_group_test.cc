@@ -1,5 +1,7 @@
 #include "consumer_bench.h"
 
+#include <set>
+
 using namespace millrace;
 using namespace millrace::coord;
 using namespace millrace::coord::test;
@@ -366,4 +368,27 @@ TEST_CASE("consumer groups: they are listed with their type, and deleted once em
     CHECK(b.at->groups() == 0);
     b.restart();
     CHECK(b.at->groups() == 0);
+}
+
+TEST_CASE("consumer groups: listing them and looking for old offsets take a few groups at a time, of both kinds") {
+    consumer_bench b;
+    b.put("t", 1);
+    for (int i = 0; i < 5; ++i) {
+        auto id = "g" + std::to_string(i);
+        auto m = b.entered(id, "a", {"t"});
+        CHECK(b.commit("classic" + std::to_string(i), "t", 0, 1) == std::nullopt);
+        if (i > 0) CHECK(b.leave_consumer(id, m) == std::nullopt);
+    }
+    auto listed = b.list(2);
+    REQUIRE(listed.size() == 10);
+    std::set<std::string> ids;
+    for (const auto& g : listed) ids.insert(g.id);
+    CHECK(ids.size() == 10);
+    int turns = 1;
+    while (!b.at->expire_offsets(b.now.wall, 2)) {
+        CHECK(b.list().size() + 2 * static_cast<std::size_t>(turns) >= 10); // two at most go in each
+        ++turns;
+    }
+    CHECK(turns >= 6);
+    CHECK(b.list().size() == 6); // the consumer groups without members and offsets are gone
 }
