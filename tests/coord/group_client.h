@@ -27,6 +27,7 @@ struct group_client {
     bool reading = false; // joined and synced, as far as it knows
     bool gone = false;    // for good
 
+    group_client(group_world& world, int its_number) : h{world}, number{its_number} {}
     std::string owner() const { return instance ? *instance : id; }
     void forget_all() {
         id.clear();

@@ -13,7 +13,7 @@ void run(std::uint64_t seed, transitions& covered) {
     std::deque<group_client> clients;
     auto count = 1 + h.below(6);
     for (std::size_t i = 0; i < count; ++i) {
-        auto& c = clients.emplace_back(group_client{.h = h, .number = static_cast<int>(i)});
+        auto& c = clients.emplace_back(h, static_cast<int>(i));
         c.cooperative = h.chance(50);
         c.by_consumer = h.chance(30);
         if (h.chance(30)) c.instance = "i" + std::to_string(i);

@@ -78,7 +78,7 @@ TEST_CASE("migration: the records of the classic group go in the decision that b
     REQUIRE(b.records.size() > before);
     CHECK(b.records[before].key == group_tombstone("g").key);
     CHECK_FALSE(b.records[before].value.has_value());
-    CHECK(b.records[before + 1].key == consumer_member_record(consumer_group{.id = "g"}, {.id = classic[0].id}).key);
+    CHECK(b.records[before + 1].key == consumer_member_tombstone("g", classic[0].id).key);
 
     const auto between = b.records.size();
     CHECK(b.leave_consumer("g", consumer) == std::nullopt);
