@@ -32,7 +32,8 @@ struct world {
     std::uint32_t most_in_flight = 0;
 
     measurement run() {
-        load_progress shared{plan, began};
+        load_progress shared{plan};
+        shared.begin(began);
         measurement into{began + plan.warm_up};
         std::vector<partition_index> all;
         for (std::int32_t p = 0; p < partitions; ++p) all.push_back({p});
@@ -155,7 +156,7 @@ TEST_CASE("load: a batch waits for its linger, no longer, and leaves at once whe
         w.plan.batch_bytes = 61 + 3 * 116;
         auto got = w.run();
         CHECK(records.front() == 3);
-        CHECK(ms(got.latency().max()) < 11);
+        CHECK(ms(got.latency().at_percentile(99)) < 5); // the last one has nobody after it to fill its batch
     }
 }
 
@@ -233,7 +234,8 @@ TEST_CASE("load: a stamp carries the intended time of its record, and one of ano
     w.plan.size = {1, 40};
     std::size_t right = 0;
     w.look = [&](const load_source&, const load_batch& b) {
-        load_progress same{w.plan, began};
+        load_progress same{w.plan};
+        same.begin(began);
         records::batch_view batch{b.wire};
         records::record_iterator walk{batch.payload(), batch.record_count()};
         records::record_view one;

@@ -14,12 +14,15 @@ namespace {
 constexpr std::size_t record_overhead_bytes = 16; // varints, about
 }
 
-load_progress::load_progress(const load_plan& of, runtime::mono_time start)
-    : plan{of}, due{std::max<std::uint64_t>(of.rate, 1), start},
-      end{of.duration == runtime::nanoseconds::max() ? runtime::never : start + of.warm_up + of.duration},
-      records_left{of.records_max}, records_scheduled{of.records_max}, run{of.seed * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(start.time_since_epoch().count())},
-      payload{of.size.max, of.compressibility, of.seed} {
+load_progress::load_progress(const load_plan& of)
+    : plan{of}, due{std::max<std::uint64_t>(of.rate, 1), runtime::never}, payload{of.size.max, of.compressibility, of.seed} {}
+
+void load_progress::begin(runtime::mono_time start) {
+    due = schedule{std::max<std::uint64_t>(plan.rate, 1), start};
+    end = plan.duration == runtime::nanoseconds::max() ? runtime::never : start + plan.warm_up + plan.duration;
+    records_left = records_scheduled = plan.records_max;
     if (end != runtime::never) records_scheduled = std::min(records_scheduled, due.due(end - runtime::nanoseconds{1}));
+    run = plan.seed * 0x9e3779b97f4a7c15 + static_cast<std::uint64_t>(start.time_since_epoch().count());
 }
 
 load_source::load_source(load_progress& shared, measurement& into, std::vector<partition_index> partitions, std::uint32_t which)

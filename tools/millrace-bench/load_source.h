@@ -20,13 +20,16 @@ namespace millrace::bench {
 
 // What the connections of one run share.
 struct load_progress {
-    load_progress(const load_plan& of, runtime::mono_time start);
+    explicit load_progress(const load_plan& of);
+    // The first record is meant to be sent at `start`. Before this nothing is due.
+    void begin(runtime::mono_time start);
+
     const load_plan& plan;
     schedule due;                    // of the open loop
-    runtime::mono_time end;          // no record is meant to be sent from here on
-    std::uint64_t records_left;      // of the closed loop
-    std::uint64_t records_scheduled; // of the open loop: what `plan` allows in all
-    std::uint64_t run;               // in every stamp
+    runtime::mono_time end{};        // no record is meant to be sent from here on
+    std::uint64_t records_left = 0;  // of the closed loop
+    std::uint64_t records_scheduled = 0; // of the open loop: what `plan` allows in all
+    std::uint64_t run = 0;           // in every stamp
     payload_pool payload;
     bool stopped = false;            // Ctrl-C, or nothing to send to any more
 };

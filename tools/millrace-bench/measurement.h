@@ -34,6 +34,17 @@ class measurement {
         row_.records += records;
         row_.bytes += bytes;
     }
+    // A fetch, with what it brought: its latency is that of the fetch, counted once.
+    void fetched(runtime::mono_time asked, runtime::mono_time now, std::uint64_t records, std::uint64_t bytes) {
+        if (!counts(asked)) {
+            warm_up_records_ += records;
+            return;
+        }
+        ++requests_;
+        interval_.record((now - asked).count());
+        row_.records += records;
+        row_.bytes += bytes;
+    }
     void failed(std::uint64_t records) { row_.failed += records; }
     void request_completed(runtime::mono_time sent, runtime::mono_time now) {
         if (!counts(sent)) return;

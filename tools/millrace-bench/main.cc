@@ -1,0 +1,14 @@
+#include "load_run.h"
+
+#include <cstdio>
+
+int main(int argc, char** argv) {
+    using namespace millrace::bench;
+    auto parsed = parse({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)});
+    if (!parsed) {
+        std::fputs(parsed.error().text.c_str(), parsed.error().help ? stdout : stderr);
+        return parsed.error().help ? 0 : 2;
+    }
+    load_run body{*parsed};
+    return run_session(parsed->bootstrap, parsed->spin, body);
+}

@@ -1,0 +1,35 @@
+// Where a load goes: the partitions of a topic, by the broker that leads them, and the versions to speak with it.
+// Owner: a run, on its shard.
+// Invariant: every partition of the topic is in exactly one group; no group is empty.
+#pragma once
+
+#include "client/cluster_link.h"
+
+#include <vector>
+
+namespace millrace::bench {
+
+struct leader_group {
+    broker_id leader{-1};
+    runtime::endpoint at;
+    std::vector<partition_index> partitions;
+    std::int16_t produce_version = 0, fetch_version = 0;
+};
+
+struct load_target {
+    std::string topic;
+    uuid topic_id;
+    std::vector<leader_group> leaders;
+    std::size_t partitions() const {
+        std::size_t all = 0;
+        for (const auto& one : leaders) all += one.partitions.size();
+        return all;
+    }
+};
+
+// Asks the cluster anew.
+runtime::task<client::result<load_target>> find_target(client::cluster_link& link, std::string topic);
+// Makes the topic and waits until it has leaders, if it is not there yet. -1: the broker's default.
+runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::string topic, std::int32_t partitions);
+
+} // namespace millrace::bench
