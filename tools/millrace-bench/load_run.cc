@@ -2,6 +2,7 @@
 
 #include "client/offsets.h"
 #include "printed.h"
+#include "pump_command.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -116,7 +117,9 @@ runtime::task<int> load_run::run(client::cluster_link& link, paced_driver& pace)
     auto wall_seconds = seconds_of(clock.now() - start), cpu_seconds = thread_cpu_seconds() - cpu;
     if (interrupted_) notes_.spoil("interrupted");
     if (options_.progress && isatty(STDERR_FILENO)) std::fputs("\r\033[K", stderr);
-    auto exit_code = deliver(options_, report(pace, cpu_seconds, wall_seconds));
+    auto told = report(pace, cpu_seconds, wall_seconds);
+    if (options_.with_pump) add_pump_ratio(options_, told);
+    auto exit_code = deliver(options_, told);
     if (producer_) co_await producer_->close();
     if (consumer_) co_await consumer_->close();
     co_await tasks_.drain();

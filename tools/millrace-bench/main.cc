@@ -1,4 +1,5 @@
 #include "load_run.h"
+#include "pump_command.h"
 
 #include <cstdio>
 
@@ -9,6 +10,7 @@ int main(int argc, char** argv) {
         std::fputs(parsed.error().text.c_str(), parsed.error().help ? stdout : stderr);
         return parsed.error().help ? 0 : 2;
     }
+    if (parsed->command == "pump") return pump_command(*parsed);
     load_run body{*parsed};
     return run_session(parsed->bootstrap, parsed->spin, body);
 }
