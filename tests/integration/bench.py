@@ -139,6 +139,22 @@ def outputs(checks, broker, home):
     checks.equal((status, [s["records"] for s in json.loads(out)["sections"]]), (0, [3000, 1000]), "fanout: everything comes to each consumer")
 
 
+def many(checks, broker):
+    status, out, err = bench(broker, "connections", "--topic", "waited-for", "--partitions", 2, "--connections", 500, "--duration", "2s", "--polling",
+                             "--fetch-wait", "200ms", "--format", "json")
+    said = json.loads(out)
+    poll, opened = said["sections"]
+    checks.equal((status, opened["records"], said["more"]["connections open at the end"]), (0, 500, "500"), "connections: as many as asked stay open")
+    checks.that(poll["requests"] >= 500 * 5 and poll["latency_us"]["p50"] >= 200e3, "connections, polling: each fetch waits its time", poll["requests"])
+    status, out, _ = bench(broker, "connections", "--topic", "waited-for", "--connections", 500, "--duration", "1s", "--format", "json")
+    checks.equal((status, json.loads(out)["more"]["connections open at the end"]), (0, "500"), "connections, idle: they stay open")
+    status, out, _ = bench(broker, "saturate", "--topic", "filled", "--partitions", 2, "--rate", 100, "--duration", "300ms", "--warm-up", "50ms",
+                           "--slo", "rate<900", "--format", "json")
+    said = json.loads(out)
+    rate = int(said["more"]["highest rate that held"].split()[0])
+    checks.that(status == 0 and 800 <= rate < 900, "saturate: the highest rate that keeps the objective", rate)
+
+
 def refused(checks, broker, title, words, *expected, status=2):
     code, out, err = bench(broker, *words)
     last = err.strip().splitlines()[-1:] or [""]
@@ -245,6 +261,7 @@ def main():
         with chosen(sys.argv) as broker:
             checks.run("counts", counts, checks, broker)
             checks.run("outputs", outputs, checks, broker, home)
+            checks.run("many", many, checks, broker)
             if isinstance(broker, Broker):
                 checks.run("bad input", bad_input, checks, broker)
             checks.run("a stall", stalled, checks, broker)

@@ -28,7 +28,7 @@ constexpr command_words commands[] = {
     {"mixed", "produces and consumes the same topic as fast as both go", true, true},
     {"fanout", "one load read by many consumers (--consumers, 8)", true, true},
     {"saturate", "finds the highest rate that holds the objective (--slo)", true, false},
-    {"soak", "a long open-loop load with one line a minute", true, true},
+    {"soak", "a long open-loop load, end to end, with one row a minute", true, true},
     {"connections", "opens many connections and keeps them, idle or polling", false, true},
     {"pump", "what the machine itself can do: sockets, files, CRC", false, false, false},
 };
@@ -128,7 +128,8 @@ po::options_description options_of(const command_words& c) {
     }
     if (c.consumes) {
         po::options_description consume{"consuming", 110};
-        consume.add_options()("consumers", text(), "that read everything, each (1)")
+        if (c.name != "connections") consume.add_options()("consumers", text(), "that read everything, each (1)");
+        consume.add_options()
             ("fetch-bytes", text(), "of one answer (8MiB)")
             ("partition-fetch-bytes", text(), "(1MiB)")
             ("fetch-min-bytes", text(), "(1)")
@@ -294,7 +295,8 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     time("fetch-wait", out.fetch_wait);
     if (!error.empty()) return wrong(error);
     if (has("duration") && plan.duration == runtime::nanoseconds{0}) return wrong("--duration must be longer than nothing");
-    if (!has("duration") && !has("num-records")) plan.duration = runtime::seconds{out.command == "soak" ? 3600 : 10};
+    // A step of saturate has a duration of its own.
+    if (!has("duration") && !has("num-records") && out.command != "saturate") plan.duration = runtime::seconds{out.command == "soak" ? 3600 : 10};
     if (has("record-size")) {
         auto size = parse_size(text("record-size"));
         if (!size) return wrong("--record-size: " + size.error());

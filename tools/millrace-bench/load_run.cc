@@ -1,13 +1,13 @@
 #include "load_run.h"
 
 #include "client/offsets.h"
+#include "core_use.h"
 #include "printed.h"
 #include "pump_command.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <unistd.h>
 
 namespace millrace::bench {
@@ -15,14 +15,6 @@ namespace millrace::bench {
 namespace {
 // For what was acknowledged and has not come to a consumer yet.
 constexpr auto arrival_patience = runtime::seconds{10};
-
-double thread_cpu_seconds() {
-    timespec t{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-}
-
-double seconds_of(runtime::nanoseconds d) { return std::chrono::duration<double>(d).count(); }
 
 std::vector<partition_index> partitions_of(const load_target& target) {
     std::vector<partition_index> out;
@@ -83,7 +75,7 @@ runtime::task<int> load_run::run(client::cluster_link& link, paced_driver& pace)
     measured_from_ = start + options_.plan.warm_up;
     produced_ = measurement{measured_from_};
     consumed_ = measurement{measured_from_};
-    auto cpu = thread_cpu_seconds();
+    core_use use{pace};
     ticking_ = true;
     tasks_.spawn(tick_along());
     if (consumer_) {
@@ -114,10 +106,10 @@ runtime::task<int> load_run::run(client::cluster_link& link, paced_driver& pace)
                          std::to_string(runtime::seconds{arrival_patience}.count()) + " s");
     }
     ticking_ = false;
-    auto wall_seconds = seconds_of(clock.now() - start), cpu_seconds = thread_cpu_seconds() - cpu;
+    auto client_core_share = use.share();
     if (interrupted_) notes_.spoil("interrupted");
     if (options_.progress && isatty(STDERR_FILENO)) std::fputs("\r\033[K", stderr);
-    auto told = report(pace, cpu_seconds, wall_seconds);
+    auto told = report(client_core_share);
     if (options_.with_pump) add_pump_ratio(options_, told);
     auto exit_code = deliver(options_, told);
     if (producer_) co_await producer_->close();
@@ -136,28 +128,29 @@ void load_run::interrupted() {
 runtime::task<void> load_run::tick_along() {
     constexpr auto look_every = runtime::milliseconds{20};
     auto& clock = *runtime::shard::current().world().clock;
-    auto next = measured_from_ + runtime::seconds{1};
+    // A soak of days must not keep a row for each second.
+    runtime::nanoseconds row = runtime::seconds{options_.command == "soak" ? 60 : 1};
+    auto next = measured_from_ + row, watch = measured_from_;
     while (ticking_) {
         auto now = clock.now();
         co_await runtime::sleep_for(std::clamp<runtime::nanoseconds>(next - now, runtime::milliseconds{1}, look_every));
         if (!ticking_) break;
         if (consumer_ && clock.now() >= arrival_deadline_) consumer_->stop();
+        if (clock.now() >= watch) {
+            watch += runtime::seconds{1};
+            if (producer_) producer_->watch();
+            if (consumer_) consumer_->watch();
+        }
         if (clock.now() < next) continue;
-        next += runtime::seconds{1};
+        next += row;
         tick();
     }
 }
 
 void load_run::tick() {
     auto now = runtime::shard::current().world().clock->now();
-    if (producer_) {
-        produced_.tick(now, producer_->in_flight());
-        producer_->watch();
-    }
-    if (consumer_) {
-        consumed_.tick(now, consumer_->in_flight());
-        consumer_->watch();
-    }
+    if (producer_) produced_.tick(now, producer_->in_flight());
+    if (consumer_) consumed_.tick(now, consumer_->in_flight());
     show(consumer_ ? producer_ ? "end to end" : "consume" : "produce", consumer_ ? consumed_ : produced_);
 }
 
@@ -166,18 +159,17 @@ void load_run::show(const std::string& name, const measurement& m) {
     auto line = progress_line(name, m.rows().back());
     if (isatty(STDERR_FILENO))
         std::fprintf(stderr, "\r\033[K%s", line.c_str());
-    else if (options_.command != "soak" || m.rows().size() % 60 == 0)
+    else
         std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-run_report load_run::report(paced_driver& pace, double cpu_seconds, double wall_seconds) const {
+run_report load_run::report(double client_core_share) const {
     run_report r;
     r.command = options_.command;
     r.settings = settings_of(options_);
     if (consumer_) r.sections.push_back({producer_ ? "end to end" : "consume", &consumed_});
     if (producer_) r.sections.push_back({"produce", &produced_});
-    auto busy = cpu_seconds - seconds_of(pace.spun());
-    r.client_core_share = wall_seconds > 0 ? std::max(0.0, busy / wall_seconds) : 0;
+    r.client_core_share = client_core_share;
     r.slos = options_.slos;
     r.notes = notes_.lines();
     r.valid = notes_.valid();
@@ -188,7 +180,7 @@ std::vector<std::pair<std::string, std::string>> settings_of(const bench_options
     const auto& plan = o.plan;
     std::vector<std::pair<std::string, std::string>> out{{"bootstrap_server", o.bootstrap_text}, {"topic", o.topic}, {"connections", std::to_string(plan.connections)}};
     auto add = [&](const char* name, std::string value) { out.emplace_back(name, std::move(value)); };
-    if (o.command != "consume") {
+    if (o.command != "consume" && o.command != "connections") {
         add("rate", plan.rate ? std::to_string(plan.rate) : "as fast as possible");
         add("record_size", plan.size.min == plan.size.max ? std::to_string(plan.size.min) : printed("uniform:%u:%u", plan.size.min, plan.size.max));
         constexpr const char* kinds[] = {"none", "sequential", "uniform", "zipf"};
@@ -202,7 +194,7 @@ std::vector<std::pair<std::string, std::string>> settings_of(const bench_options
         add("idempotence", plan.idempotent ? "true" : "false");
         add("depth", std::to_string(plan.depth));
     }
-    if (o.command != "produce") add("consumers", std::to_string(o.consumers));
+    if (o.command != "produce" && o.command != "saturate" && o.command != "connections") add("consumers", std::to_string(o.consumers));
     if (plan.duration != runtime::nanoseconds::max()) add("duration", time_text(static_cast<double>(plan.duration.count())));
     if (plan.records_max != no_limit) add("num_records", std::to_string(plan.records_max));
     return out;

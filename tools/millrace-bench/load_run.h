@@ -24,7 +24,7 @@ class load_run final : public run_body {
     runtime::task<void> tick_along();
     void tick();
     void show(const std::string& name, const measurement& m);
-    run_report report(paced_driver& pace, double cpu_seconds, double wall_seconds) const;
+    run_report report(double client_core_share) const;
 
     const bench_options& options_;
     load_progress shared_;

@@ -57,15 +57,15 @@ bool load_source::nothing_more() const {
 
 runtime::mono_time load_source::next_due() const {
     auto next = runtime::never;
-    if (!open_loop()) return next;
+    // With all requests out nothing can leave before an answer comes, and then everything due is taken at once.
+    if (!open_loop() || in_flight_ >= shared_.plan.depth) return next;
     if (!nothing_more() && backlog_bytes_ < backlog_bytes_max)
         next = shared_.due.intended(taken_ * shared_.plan.connections + which_);
-    if (in_flight_ < shared_.plan.depth)
-        for (const auto& one : opened_)
-            if (still_open(one)) {
-                next = std::min(next, one.leaves_at);
-                break;
-            }
+    for (const auto& one : opened_)
+        if (still_open(one)) {
+            next = std::min(next, one.leaves_at);
+            break;
+        }
     return next;
 }
 

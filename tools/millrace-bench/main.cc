@@ -1,5 +1,7 @@
+#include "connections_run.h"
 #include "load_run.h"
 #include "pump_command.h"
+#include "saturate_run.h"
 
 #include <cstdio>
 
@@ -11,6 +13,12 @@ int main(int argc, char** argv) {
         return parsed.error().help ? 0 : 2;
     }
     if (parsed->command == "pump") return pump_command(*parsed);
-    load_run body{*parsed};
-    return run_session(parsed->bootstrap, parsed->spin, body);
+    std::unique_ptr<run_body> body;
+    if (parsed->command == "saturate")
+        body = std::make_unique<saturate_run>(*parsed);
+    else if (parsed->command == "connections")
+        body = std::make_unique<connections_run>(*parsed);
+    else
+        body = std::make_unique<load_run>(*parsed);
+    return run_session(parsed->bootstrap, parsed->spin, *body);
 }

@@ -35,20 +35,28 @@ class paced_driver final : public runtime::driver {
                 inner_.wait(std::min(until, at_ - spin_));
             } else {
                 // The turn between two looks found nothing to do either, or it would have taken longer.
-                constexpr auto idle_turn = runtime::microseconds{2};
-                if (spinning_since_ != runtime::mono_time{} && now - spinning_since_ < idle_turn) spun_ += now - spinning_since_;
+                if (spinning_since_ != runtime::mono_time{} && now - spinning_since_ < idle_turn_max) spun_ += now - spinning_since_;
+                auto came = shard_->stats().receives.read();
                 inner_.wait(runtime::mono_time{});
                 spinning_since_ = clock_.now();
-                spun_ += spinning_since_ - now;
+                if (shard_->stats().receives.read() != came)
+                    spinning_since_ = {}; // that was work, and so will be the turn behind it
+                else
+                    spun_ += std::min<runtime::nanoseconds>(spinning_since_ - now, idle_look_max);
             }
         }
         if (at_ == runtime::never || clock_.now() < at_) return;
         at_ = runtime::never;
+        spinning_since_ = {};
         shard_->post(*due_);
     }
     void ring_doorbell() noexcept override { inner_.ring_doorbell(); }
 
   private:
+    static constexpr runtime::nanoseconds idle_turn_max = runtime::microseconds{2};
+    // A longer look was one that others had the core in.
+    static constexpr runtime::nanoseconds idle_look_max = runtime::microseconds{5};
+
     runtime::driver& inner_;
     runtime::clock& clock_;
     runtime::shard* shard_ = nullptr;
