@@ -127,6 +127,8 @@ def client(broker, groups, members, orders):
     open_files(groups * members + 1000)
     crowds = prepare(broker, groups, members)
     orders.send(None)
+    while not orders.poll(5):  # as long as the others' members settle, these are not to be put out
+        all_at_once(crowds, Crowd.once)
     while (seconds := orders.recv()) is not None:
         all_at_once(crowds, Crowd.once)  # nobody may time out while the other one is measured
         orders.send(measure(broker, crowds, seconds))
@@ -138,6 +140,8 @@ class Clients:
         self.process = multiprocessing.Process(target=client, args=(broker, groups, members, theirs), daemon=True)
         self.process.start()
         theirs.close()
+
+    def wait(self):
         self.orders.recv()
 
     def measure(self, seconds):
@@ -175,6 +179,7 @@ def main():
             broker.start()
         for broker in brokers:
             clients[broker.name] = Clients(broker, asked.groups, asked.members)
+            clients[broker.name].wait()
         for _ in range(asked.rounds):
             for broker in brokers:
                 found[broker.name].append(clients[broker.name].measure(asked.seconds))

@@ -64,6 +64,33 @@ TEST_CASE("consumer groups: a member that says nothing new is told nothing, and 
     CHECK(b.records.size() == stored);
 }
 
+TEST_CASE("consumer groups: a sign of life of a member that has all it is to have keeps it alive, and is one for nobody else") {
+    consumer_bench b;
+    b.put("t", 2);
+    auto m = b.entered("g", "a", {"t"});
+    b.beat_consumer("g", m);
+    auto sign = consumer_bench::beating("g", m);
+    for (int i = 0; i < 5; ++i) {
+        b.pass(b.settings.consumer_session_timeout - seconds{1});
+        REQUIRE(b.sign_of(sign).has_value());
+    }
+    CHECK(b.shown("g").members.size() == 1);
+
+    auto other = sign;
+    other.epoch = m.epoch - 1;
+    CHECK_FALSE(b.sign_of(other).has_value());
+    other = sign;
+    other.member_id = "b";
+    CHECK_FALSE(b.sign_of(other).has_value());
+    other = sign;
+    other.client_host = "/127.0.0.2"; // is stored, so it is told by a heartbeat
+    CHECK_FALSE(b.sign_of(other).has_value());
+    b.entered("g", "b", {"t"});
+    CHECK_FALSE(b.sign_of(sign).has_value()); // there is more to do
+    b.pass(b.settings.consumer_session_timeout + seconds{1});
+    CHECK_FALSE(b.sign_of(sign).has_value()); // it was put out
+}
+
 TEST_CASE("consumer groups: epochs that are not the member's are fenced, except the last one when its answer may be lost") {
     consumer_bench b;
     auto topic = b.put("t", 4);

@@ -36,6 +36,10 @@ class consumer_coordinator {
     // REQUIRES: `check` found nothing.
     consumer_heartbeat_answer heartbeat(const consumer_heartbeat_request& r, moment now);
 
+    // What a heartbeat is nearly always: a sign of life of a member that has all it is to have and says nothing new. Nothing:
+    // it is not; ask `heartbeat`. Decides nothing that is stored, and makes no copy of what it is given.
+    std::optional<consumer_sign_answer> sign_of_life(const consumer_sign& r, moment now);
+
     // consumer_classic.cc: members that speak the classic protocol. REQUIRES: the group is here. A call is answered when these return.
     void join(join_call& c, moment now);
     void sync(sync_call& c, moment now);

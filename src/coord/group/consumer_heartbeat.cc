@@ -26,6 +26,9 @@ bool owns_no_more_than(const std::optional<partition_set>& said, const owned_par
     return true;
 }
 
+// Members' hosts are kept as Java prints an address.
+bool printed_as(std::string_view address, std::string_view printed) { return printed.starts_with('/') && printed.substr(1) == address; }
+
 std::string joined(const std::vector<std::string>& words) {
     std::string out;
     for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
@@ -77,6 +80,20 @@ consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbe
     }
     if (r.epoch < joining_epoch) return leave(group->second, r, now);
     return join_or_stay(group->second, r, now);
+}
+
+std::optional<consumer_sign_answer> consumer_coordinator::sign_of_life(const consumer_sign& r, moment now) {
+    auto group = groups_.find(r.group);
+    if (group == groups_.end()) return std::nullopt;
+    auto& g = group->second;
+    const bool group_rests = g.epoch == g.target_epoch && g.image_seen == topics_number_ && g.regexes.empty();
+    auto* m = g.find(r.member_id);
+    if (!group_rests || !m || m->classic || m->instance_id) return std::nullopt;
+    if (r.epoch <= joining_epoch || r.epoch != m->at.epoch || !m->at.reached(g.target_epoch)) return std::nullopt;
+    if (r.client_id != m->client_id || !printed_as(r.client_host, m->client_host)) return std::nullopt;
+    m->session_deadline = now.mono + settings_.session_timeout_of(g.id);
+    watch(g, *m);
+    return consumer_sign_answer{settings_.heartbeat_interval_of(g.id)};
 }
 
 consumer_heartbeat_answer consumer_coordinator::refuse_epoch(const consumer_heartbeat_request& r, const consumer_member& m) const {

@@ -38,6 +38,15 @@ struct consumer_heartbeat_answer {
     std::optional<partition_set> assignment; // only when the member may not know it
 };
 
+// A heartbeat with nothing but who it is from. `client_host`: a numeric address.
+struct consumer_sign {
+    std::string_view group, member_id, client_id, client_host;
+    std::int32_t epoch = 0;
+};
+struct consumer_sign_answer { // to the same member with the same epoch
+    runtime::milliseconds interval{0};
+};
+
 struct described_consumer_group {
     struct partitions {
         topic_id topic;

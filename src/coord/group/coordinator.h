@@ -38,6 +38,7 @@ class coordinator {
     result<described_group> describe(const std::string& id) const;
     // Consumer groups of the new protocol (KIP-848); `topics` as they are now. both_types.cc
     consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
+    std::optional<consumer_sign_answer> consumer_sign_of_life(const consumer_sign& r, moment now) { return consumers_.sign_of_life(r, now); }
     result<described_consumer_group> describe_consumer(const std::string& id, const cluster::image_ptr& topics) const;
     // Up to `groups_max` groups, those that follow `from`. Fewer, and the place is at its end: there are no more.
     struct list_place {

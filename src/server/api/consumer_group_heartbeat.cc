@@ -40,6 +40,27 @@ coord::consumer_heartbeat_request plain(const request& in, const call& c) {
     return out;
 }
 
+bool says_nothing_new(const request& in) {
+    return in.member_epoch > 0 && in.rebalance_timeout_ms == -1 && in.instance_id.is_null() && in.rack_id.is_null() &&
+           in.server_assignor.is_null() && in.subscribed_topic_names.is_null() && in.subscribed_topic_regex.is_null() &&
+           in.topic_partitions.is_null();
+}
+
+std::optional<response> answer_at_once(const request& in, call& c, const group_place& place) {
+    if (!place.is_here() || !says_nothing_new(in)) return std::nullopt;
+    auto at = place.owner->groups->at(place.partition);
+    if (!at) return std::nullopt;
+    auto said = at->at_once([&](coord::coordinator& to, coord::moment now) {
+        return to.consumer_sign_of_life({in.group_id, in.member_id, c.client_id, c.client_host, in.member_epoch}, now);
+    });
+    if (!said) return std::nullopt;
+    response out;
+    out.member_id = in.member_id;
+    out.member_epoch = in.member_epoch;
+    out.heartbeat_interval_ms = static_cast<std::int32_t>(said->interval.count());
+    return out;
+}
+
 kafka::array_view<response::topic_entry> entries(call& c, const coord::partition_set& set) {
     auto topics = c.arena.make_array<response::topic_entry>(set.size());
     std::size_t t = 0;
@@ -61,6 +82,7 @@ runtime::task<response> answer(const request& in, call& c) {
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
+    if (auto out_at_once = answer_at_once(in, c, *place)) co_return *out_at_once;
     // Topics are looked at where the group is: there each view is newer than the one before.
     auto decide = [beat = plain(in, c), owner = place->owner](coord::coordinator& at, coord::moment now) {
         return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, owner->image, now)};
