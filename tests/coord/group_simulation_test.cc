@@ -1,5 +1,6 @@
 #include "group_client.h"
 
+#include <algorithm>
 #include <cstdio>
 
 using namespace millrace;
@@ -71,8 +72,11 @@ void run(std::uint64_t seed, transitions& covered) {
     for (auto& f : h.faults) FAIL_CHECK(f);
 }
 
-// "none" is a group that nobody knows: before the first member, and after the last one left nothing behind.
-const std::tuple<const char*, const char*, const char*> reachable[] = {
+using named_transition = std::tuple<const char*, const char*, const char*>;
+
+// The 1,000 worlds take them all. "none" is a group that nobody knows: before the first member, and after the last one
+// left nothing behind.
+const named_transition demanded[] = {
     {"join", "none", "Empty"},
     {"join", "none", "PreparingRebalance"},
     {"join", "Empty", "PreparingRebalance"},
@@ -116,6 +120,7 @@ const std::tuple<const char*, const char*, const char*> reachable[] = {
     {"join", "848 Stable", "848 Reconciling"},
     {"join", "848 Stable", "848 Assigning"},
     {"join", "848 Reconciling", "848 Stable"},
+    {"join", "848 Reconciling", "848 Assigning"},
     {"join", "848 Assigning", "848 Reconciling"},
     {"join", "848 Stable", "Stable"}, // in the place of the last consumer, and so of a static one
     {"join", "848 Reconciling", "Stable"},
@@ -142,6 +147,18 @@ const std::tuple<const char*, const char*, const char*> reachable[] = {
     {"restart", "stored", "848 Stable"},
 };
 
+// Right, but taken by so few worlds that another change may leave none that takes them.
+const named_transition allowed[] = {
+    {"join", "848 Assigning", "848 Stable"},
+    {"consumer", "Stable", "848 Stable"},
+    {"consumer", "PreparingRebalance", "848 Stable"},
+    {"consumer", "848 Empty", "848 Assigning"},
+    {"time", "848 Stable", "Empty"},
+    {"time", "848 Reconciling", "Empty"},
+    {"time", "848 Assigning", "Empty"},
+    {"restart", "stored", "PreparingRebalance"},
+};
+
 } // namespace
 
 TEST_CASE("group: in 1,000 worlds no partition has two owners in a generation, no acknowledged offset is lost or moved back, and every group settles") {
@@ -151,12 +168,11 @@ TEST_CASE("group: in 1,000 worlds no partition has two owners in a generation, n
     for (auto& [what, times] : covered.seen) {
         auto& [cause, from, to] = what;
         std::printf("%9zu  %-9s %s -> %s\n", times, cause.c_str(), from.c_str(), to.c_str());
+        auto is_it = [&](const named_transition& t) { return t == std::tie(cause, from, to); };
+        if (std::ranges::none_of(demanded, is_it) && std::ranges::none_of(allowed, is_it))
+            FAIL_CHECK("neither demanded nor allowed: " << cause << ", " << from << " -> " << to);
     }
     if (seeds.size() == 1) return;
-    for (auto& [cause, from, to] : reachable) {
-        CAPTURE(std::string{cause});
-        CAPTURE(std::string{from});
-        CAPTURE(std::string{to});
-        CHECK(covered.seen.contains({cause, from, to}));
-    }
+    for (auto& [cause, from, to] : demanded)
+        if (!covered.seen.contains({cause, from, to})) FAIL_CHECK("no world takes it: " << std::string{cause} << ", " << std::string{from} << " -> " << std::string{to});
 }
