@@ -12,11 +12,13 @@ constexpr int stale_tries_max = 3;
 
 runtime::task<result<membership::verdict>> group_session::beat() {
     auto got = co_await beat_once(member_.next());
-    if (got && *got != membership::verdict::ask_again) {
+    if (got) {
         failures_ = 0;
+        if (*got == membership::verdict::carry_on) trouble_.reset();
         co_return std::move(got);
     }
-    if ((!got && !is_retriable(got.error())) || ++failures_ > options_.failures_max) co_return std::move(got);
+    trouble_ = got.error();
+    if (!is_retriable(got.error()) || ++failures_ > options_.failures_max) co_return std::move(got);
     co_await runtime::sleep_for(options_.retry_backoff);
     co_return membership::verdict::ask_again;
 }
@@ -56,9 +58,13 @@ runtime::task<result<membership::verdict>> group_session::beat_once(membership::
     }
     if (said.heartbeat_interval_ms > 0) interval_ = runtime::milliseconds{said.heartbeat_interval_ms};
     auto verdict = member_.take(std::move(heard));
-    if (verdict == membership::verdict::refused)
-        co_return refuse_group(said.error_code, options_.group, said.error_message.value());
-    co_return verdict;
+    if (verdict == membership::verdict::carry_on) co_return verdict;
+    if (verdict == membership::verdict::lost) {
+        // Not refuse_group, whose words for these codes are for who is no member.
+        trouble_ = refuse(said.error_code, "group " + options_.group + " has put this member out").error();
+        co_return verdict;
+    }
+    co_return refuse_group(said.error_code, options_.group, said.error_message.value());
 }
 
 runtime::task<result<bool>> group_session::commit(std::map<partition_index, log_offset> positions) {
@@ -70,7 +76,10 @@ runtime::task<result<bool>> group_session::commit(std::map<partition_index, log_
         if (done) co_return true;
         if (done.error().what != errc::refused) co_return std::unexpected{std::move(done.error())};
         auto code = done.error().code;
-        if (code == kafka::error_code::unknown_member_id || code == kafka::error_code::fenced_member_epoch) co_return false;
+        if (code == kafka::error_code::unknown_member_id || code == kafka::error_code::fenced_member_epoch) {
+            trouble_ = std::move(done.error());
+            co_return false;
+        }
         if (code != kafka::error_code::stale_member_epoch) co_return std::unexpected{std::move(done.error())};
         // The coordinator is an epoch ahead: a heartbeat tells which.
         if (left <= 1) co_return false;

@@ -26,14 +26,18 @@ class group_session {
     membership& member() { return member_; }
     // As the coordinator wants it.
     runtime::nanoseconds interval() const { return interval_; }
+    // Why the coordinator has not taken what it was last told; none where it has.
+    const std::optional<failure>& trouble() const { return trouble_; }
 
-    // One heartbeat. What passes, a coordinator that is not there for a moment among it, is waited for and comes as ask_again.
+    // One heartbeat. What passes, a coordinator that is not there for a moment among it, is waited for and comes as ask_again;
+    // what lasts is an error.
     runtime::task<result<membership::verdict>> beat();
     // False: the coordinator does not take it from this member any more; the next heartbeat tells why.
     runtime::task<result<bool>> commit(std::map<partition_index, log_offset> positions);
     runtime::task<void> leave();
 
   private:
+    // Never ask_again: that comes as the error it was answered with.
     runtime::task<result<membership::verdict>> beat_once(membership::heartbeat news);
 
     cluster_link& link_;
@@ -41,6 +45,7 @@ class group_session {
     membership member_;
     runtime::nanoseconds interval_ = runtime::milliseconds{500};
     int failures_ = 0;
+    std::optional<failure> trouble_;
 };
 
 } // namespace millrace::client

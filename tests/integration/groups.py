@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import wire  # noqa: E402
 from harness.batches import batch  # noqa: E402
-from harness.broker import TREE, chosen, clean_environment  # noqa: E402
+from harness.broker import TREE, Broker, chosen, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
 TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
@@ -270,6 +270,17 @@ def resuming(checks, tool, write):
     refused(checks, tool, "consume --group: no such topic", 1, ("consume", "nix", "--group", READERS), ["nix", "does not exist"])
 
 
+def without_coordinator(checks):
+    """The log that the groups are kept in cannot be opened, so nobody coordinates, for as long as the broker runs."""
+    with Broker(options=["--offsets.topic.num.partitions", "1"]) as broker:
+        with broker.connect() as client:
+            client.make_topic(TOPIC, 1)
+        with open(os.path.join(broker.log_dir, "__consumer_offsets-0"), "w", encoding="ascii"):
+            pass
+        refused(checks, Tool(broker), "consume --group: a member that the time runs out for before it is in the group says why", 1,
+                ("consume", TOPIC, "--group", READERS, "--timeout-ms", "500"), ["not_coordinator", READERS])
+
+
 def main():
     checks = Checks()
     options = ["--group.initial.rebalance.delay.ms", "0", "--group.consumer.session.timeout.ms", "6000"]
@@ -289,6 +300,7 @@ def main():
             checks.equal(tool("produce", TOPIC, "--generate", "30", "--partition", "0")[0], 0, "records of now")
             for work in (with_members, resets, refusals, endings):
                 checks.run(work.__name__, work, checks, broker, tool, client)
+    checks.run("without_coordinator", without_coordinator, checks)
     checks.finish()
 
 

@@ -87,6 +87,8 @@ class group_consume_body final : public command_body, client::record_sink {
         progress_.finish(output_.count(), output_.bytes());
         auto done = co_await session.commit(positions(reader));
         if (!done && !trouble) trouble = std::move(done.error());
+        // The time may have run out, or the user have lost patience, before what passes was taken for what lasts.
+        if (!trouble) trouble = session.trouble();
         co_await session.leave();
         if (trouble) co_return failed(*trouble);
         co_return 0;
