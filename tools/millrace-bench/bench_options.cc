@@ -30,6 +30,7 @@ constexpr command_words commands[] = {
     {"saturate", "finds the highest rate that holds the objective (--slo)", true, false},
     {"soak", "a long open-loop load, end to end, with one row a minute", true, true},
     {"connections", "opens many connections and keeps them, idle or polling", false, true},
+    {"groups", "consumer groups at work (KIP-848): heartbeats, joining, and until all partitions have a reader", false, false},
     {"pump", "what the machine itself can do: sockets, files, CRC", false, false, false},
 };
 
@@ -96,8 +97,11 @@ po::options_description options_of(const command_words& c) {
     cluster.add_options()("bootstrap-server", text(), "host:port[,host:port...] (127.0.0.1:9092)")
         ("topic", text(), "(millrace-bench)")
         ("partitions", text(), "of the topic, which is made where it is not there yet")
-        ("no-create", "fail where the topic is not there")
-        ("connections", text(), "of each kind (1)");
+        ("no-create", "fail where the topic is not there");
+    if (c.name == "groups")
+        cluster.add_options()("groups", text(), "(10)")("members", text(), "of each group (3)")("duration", text(), "(10s)");
+    else
+        cluster.add_options()("connections", text(), "of each kind (1)");
     all.add(cluster);
     if (c.produces || c.consumes) {
         po::options_description load{"load", 110};
@@ -280,6 +284,8 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     else number("throughput", plan.rate, 0, schedule::rate_max);
     number("rate", plan.rate, 0, schedule::rate_max);
     number("depth", plan.depth, 1, 10'000);
+    number("groups", out.groups, 1, 100'000);
+    number("members", out.members, 1, 10'000);
     number("consumers", out.consumers, 1, 10'000);
     bytes("batch-bytes", plan.batch_bytes, 1, 1 << 30);
     bytes("request-bytes", plan.request_bytes, 1, 1 << 30);

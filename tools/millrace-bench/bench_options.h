@@ -30,6 +30,8 @@ struct bench_options {
     runtime::nanoseconds spin = runtime::microseconds{60};
     // connections
     bool polling = false;
+    // groups
+    std::uint32_t groups = 10, members = 3;
     // pump
     std::uint64_t pump_bytes = 1 << 30;
     std::uint32_t pump_chunk = 1 << 20;

@@ -178,9 +178,15 @@ run_report load_run::report(double client_core_share) const {
 
 std::vector<std::pair<std::string, std::string>> settings_of(const bench_options& o) {
     const auto& plan = o.plan;
-    std::vector<std::pair<std::string, std::string>> out{{"bootstrap_server", o.bootstrap_text}, {"topic", o.topic}, {"connections", std::to_string(plan.connections)}};
+    std::vector<std::pair<std::string, std::string>> out{{"bootstrap_server", o.bootstrap_text}, {"topic", o.topic}};
     auto add = [&](const char* name, std::string value) { out.emplace_back(name, std::move(value)); };
-    if (o.command != "consume" && o.command != "connections") {
+    if (o.command == "groups") {
+        add("groups", std::to_string(o.groups));
+        add("members", std::to_string(o.members));
+    } else {
+        add("connections", std::to_string(plan.connections));
+    }
+    if (o.command != "consume" && o.command != "connections" && o.command != "groups") {
         add("rate", plan.rate ? std::to_string(plan.rate) : "as fast as possible");
         add("record_size", plan.size.min == plan.size.max ? std::to_string(plan.size.min) : printed("uniform:%u:%u", plan.size.min, plan.size.max));
         constexpr const char* kinds[] = {"none", "sequential", "uniform", "zipf"};
@@ -194,7 +200,7 @@ std::vector<std::pair<std::string, std::string>> settings_of(const bench_options
         add("idempotence", plan.idempotent ? "true" : "false");
         add("depth", std::to_string(plan.depth));
     }
-    if (o.command != "produce" && o.command != "saturate" && o.command != "connections") add("consumers", std::to_string(o.consumers));
+    if (o.command != "produce" && o.command != "saturate" && o.command != "connections" && o.command != "groups") add("consumers", std::to_string(o.consumers));
     if (plan.duration != runtime::nanoseconds::max()) add("duration", time_text(static_cast<double>(plan.duration.count())));
     if (plan.records_max != no_limit) add("num_records", std::to_string(plan.records_max));
     return out;

@@ -1,4 +1,5 @@
 #include "connections_run.h"
+#include "groups_run.h"
 #include "load_run.h"
 #include "pump_command.h"
 #include "saturate_run.h"
@@ -18,6 +19,8 @@ int main(int argc, char** argv) {
         body = std::make_unique<saturate_run>(*parsed);
     else if (parsed->command == "connections")
         body = std::make_unique<connections_run>(*parsed);
+    else if (parsed->command == "groups")
+        body = std::make_unique<groups_run>(*parsed);
     else
         body = std::make_unique<load_run>(*parsed);
     return run_session(parsed->bootstrap, parsed->spin, *body);

@@ -1,5 +1,6 @@
 #include "measurement.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace millrace::bench {
@@ -9,7 +10,10 @@ double seconds_of(runtime::nanoseconds d) { return std::chrono::duration<double>
 } // namespace
 
 void measurement::tick(runtime::mono_time now, std::uint64_t in_flight) {
-    if (now <= row_began_) return; // still warming up
+    if (now > row_began_) end_row(now, in_flight); // else it is still warming up
+}
+
+void measurement::end_row(runtime::mono_time now, std::uint64_t in_flight) {
     row_.second = seconds_of(now - from_);
     row_.length = seconds_of(now - row_began_);
     row_.p50 = interval_.at_percentile(50);
@@ -32,7 +36,9 @@ void measurement::finish(runtime::mono_time now) {
     // A last row of a few milliseconds would be a rate of its own.
     constexpr auto short_row = runtime::milliseconds{100};
     auto began = row_began_;
-    tick(now, 0);
+    // What came in the very instant of the last tick counts too.
+    if (now <= row_began_ && row_.records == 0 && row_.failed == 0 && interval_.count() == 0) return;
+    end_row(std::max(now, row_began_), 0);
     if (rows_.size() < 2 || now - began >= short_row) return;
     auto last = rows_.back();
     rows_.pop_back();

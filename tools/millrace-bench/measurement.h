@@ -69,6 +69,8 @@ class measurement {
     double seconds() const { return seconds_; }
 
   private:
+    void end_row(runtime::mono_time now, std::uint64_t in_flight);
+
     runtime::mono_time from_, row_began_;
     interval_row row_;
     histogram interval_, total_, service_;
