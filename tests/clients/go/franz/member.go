@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -54,13 +55,21 @@ func join(how members.How, diary *members.Diary) (members.Member, error) {
 	return m, err
 }
 
+// A scenario may have its broker down for a while: the client goes on trying, and the scenario says how long reading may take.
+func unreachable(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" || kgo.IsRetryableBrokerErr(err)
+}
+
 func (m *member) Poll(long time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
 	for ctx.Err() == nil {
 		fetches := m.client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			return err
+		for _, failed := range fetches.Errors() {
+			if !errors.Is(failed.Err, context.DeadlineExceeded) && !unreachable(failed.Err) {
+				return failed.Err
+			}
 		}
 		for _, r := range fetches.Records() {
 			p := int64(r.Partition)
