@@ -67,3 +67,16 @@ TEST_CASE("ring: an idle shard sleeps until its next timer instead of turning") 
     w.run(nap());
     CHECK(w.shard->stats().turns.read() - before < 20);
 }
+
+TEST_CASE("ring: a wait ends in time though a longer one before it was cut short") {
+    real_shard w;
+    runtime::current_shard mark{*w.shard};
+    auto far = w.clock.now() + runtime::seconds{5};
+    w.ring->ring_doorbell();
+    w.ring->wait(far);
+    auto near = w.clock.now() + 3 * io::ring_driver::standing_timeout_min;
+    auto before = w.shard->stats().ring_enters.read();
+    while (w.clock.now() < near) w.ring->wait(near);
+    CHECK(w.clock.now() < far);
+    CHECK(w.shard->stats().ring_enters.read() - before < 20); // it slept
+}
