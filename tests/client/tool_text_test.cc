@@ -1,3 +1,4 @@
+#include "../../tools/millrace/arguments.h"
 #include "../../tools/millrace/group_reset.h"
 #include "../../tools/millrace/table.h"
 #include "../../tools/millrace/time_text.h"
@@ -65,6 +66,23 @@ TEST_CASE("topic choice: what is neither is refused") {
     for (auto* text : {"", ":1", "orders:", "orders:x", "orders:1,", "orders:-1", "orders:99999999999"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_topic_choice(text));
+    }
+}
+
+TEST_CASE("arguments: a word that no request can carry is refused, with its beginning and the limit") {
+    static constexpr option_form forms[] = {{"topic", true, true}};
+    auto fits = std::string(32'767, 'a'), longer = fits + "a";
+    const char* taken[] = {fits.c_str(), "--topic", fits.c_str()};
+    CHECK(arguments::parse(taken, forms));
+    auto joined = "--topic=" + fits;
+    const char* refused[][2] = {{"delete", longer.c_str()}, {"--topic", longer.c_str()}, {"x", joined.c_str()}, {"--", longer.c_str()}};
+    for (const auto& words : refused) {
+        auto said = arguments::parse(words, forms);
+        REQUIRE_FALSE(said);
+        CAPTURE(said.error());
+        CHECK(said.error().find("32767") != std::string::npos);
+        CHECK(said.error().find(std::string_view{words[1]}.substr(0, 20)) != std::string::npos);
+        CHECK(said.error().size() < 200);
     }
 }
 

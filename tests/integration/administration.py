@@ -103,6 +103,15 @@ def live(checks, broker):
 
 
 def refusals(checks, broker):
+    long = "a" * 40_000
+    for command in (("group", "describe", long), ("group", "delete", long), ("group", "reset-offsets", long, "--topic", "t", "--to-latest"),
+                    ("group", "reset-offsets", "g", "--topic", long, "--to-latest"), ("consume", long), ("consume", "t", "--group", long),
+                    ("produce", long, "--generate", "1"), ("topic", "create", long), ("topic", "describe", long),
+                    ("topic", "alter", long, "--partitions", "2"), ("topic", "delete", long), ("config", "get", "topic:" + long),
+                    ("config", "get", "group:" + long), ("config", "set", "topic:orders", "retention.ms=" + long)):
+        code, out, err = run(broker, *command)
+        checks.that(code == 2 and not out and err.count("\n") == 1 and "32767" in err and len(err) < 200,
+                    f"refused: {' '.join(command)[:40]} with 40000 bytes", f"{code}: {err[:200].strip()}")
     cases = [
         (1, ("config", "set", "broker:1", "num.partitions=3"), ["num.partitions", "restart"]),
         (1, ("config", "set", "broker:1", "max.conections=3"), ["max.connections"]),

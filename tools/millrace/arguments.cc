@@ -1,12 +1,31 @@
 #include "arguments.h"
 
+#include "table.h"
+
 #include <algorithm>
 #include <charconv>
 
 namespace millrace::tool {
 
+namespace {
+
+constexpr std::size_t word_bytes_max = 32'767; // of a string on the wire
+constexpr std::size_t shown_bytes = 40;
+
+// Nearly every word may become a string of a request, so none may be longer than those.
+std::optional<std::string> too_long(std::span<const char* const> words) {
+    for (std::string_view word : words)
+        if (word.size() > word_bytes_max)
+            return "the argument that begins with " + cell(word.substr(0, shown_bytes)) + " has " + std::to_string(word.size()) +
+                   " bytes; an argument may have at most " + std::to_string(word_bytes_max);
+    return std::nullopt;
+}
+
+} // namespace
+
 std::expected<arguments, std::string> arguments::parse(std::span<const char* const> words,
                                                        std::span<const option_form> forms) {
+    if (auto why = too_long(words)) return std::unexpected{std::move(*why)};
     arguments out;
     bool options_ended = false;
     for (std::size_t i = 0; i < words.size(); ++i) {

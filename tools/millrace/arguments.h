@@ -1,6 +1,7 @@
 // The words of a command line, taken apart: options with a declared form, and what stands alone.
 // Owner: a command; on its thread.
-// Invariant: after `parse` succeeded every option is one of those declared, and has a value exactly if its form has one.
+// Invariant: after `parse` succeeded every option is one of those declared, and has a value exactly if its form has one; no word
+// is longer than a string of the wire.
 #pragma once
 
 #include <cstdint>
