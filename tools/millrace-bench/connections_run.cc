@@ -26,13 +26,9 @@ runtime::task<client::result<void>> connections_run::find(client::cluster_link& 
     auto found = co_await find_target(link, options_.topic);
     if (!found) co_return std::unexpected{std::move(found.error())};
     target_ = std::move(*found);
-    std::vector<partition_index> all;
     for (std::size_t i = 0; i < target_.leaders.size(); ++i)
-        for (auto p : target_.leaders[i].partitions) {
-            places_.emplace_back(p, i);
-            all.push_back(p);
-        }
-    auto ends = co_await client::list_offsets(link, options_.topic, all, client::latest_timestamp);
+        for (auto p : target_.leaders[i].partitions) places_.emplace_back(p, i);
+    auto ends = co_await client::list_offsets(link, options_.topic, target_.all(), client::latest_timestamp);
     if (!ends) co_return std::unexpected{std::move(ends.error())};
     for (const auto& [partition, at] : *ends) ends_[partition] = at.offset;
     co_return client::result<void>{};

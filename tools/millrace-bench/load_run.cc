@@ -16,12 +16,6 @@ namespace {
 // For what was acknowledged and has not come to a consumer yet.
 constexpr auto arrival_patience = runtime::seconds{10};
 
-std::vector<partition_index> partitions_of(const load_target& target) {
-    std::vector<partition_index> out;
-    for (const auto& group : target.leaders) out.insert(out.end(), group.partitions.begin(), group.partitions.end());
-    return out;
-}
-
 std::map<partition_index, log_offset> offsets_of(const client::found_offsets& found) {
     std::map<partition_index, log_offset> out;
     for (const auto& [partition, at] : found) out[partition] = at.offset;
@@ -40,11 +34,11 @@ runtime::task<client::result<void>> load_run::open(client::cluster_link& link, p
     if (!found) co_return std::unexpected{std::move(found.error())};
     target_ = std::move(*found);
     if (consumes_only || plan.stamped) {
-        auto ends = co_await client::list_offsets(link, options_.topic, partitions_of(target_), client::latest_timestamp);
+        auto ends = co_await client::list_offsets(link, options_.topic, target_.all(), client::latest_timestamp);
         if (!ends) co_return std::unexpected{std::move(ends.error())};
         from_ = offsets_of(*ends);
         if (consumes_only) {
-            auto starts = co_await client::list_offsets(link, options_.topic, partitions_of(target_), client::earliest_timestamp);
+            auto starts = co_await client::list_offsets(link, options_.topic, target_.all(), client::earliest_timestamp);
             if (!starts) co_return std::unexpected{std::move(starts.error())};
             until_ = std::exchange(from_, offsets_of(*starts));
         }

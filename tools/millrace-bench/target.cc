@@ -1,11 +1,18 @@
 #include "target.h"
 
 #include "client/admin.h"
+#include "client/offsets.h"
 #include "client/retry.h"
 
 #include <algorithm>
 
 namespace millrace::bench {
+
+std::vector<partition_index> load_target::all() const {
+    std::vector<partition_index> out;
+    for (const auto& one : leaders) out.insert(out.end(), one.partitions.begin(), one.partitions.end());
+    return out;
+}
 
 runtime::task<client::result<load_target>> find_target(client::cluster_link& link, std::string topic) {
     link.forget(topic);
@@ -54,7 +61,12 @@ runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::
     if (!made && made.error().code != kafka::error_code::topic_already_exists) co_return std::unexpected{std::move(made.error())};
     for (int left = client::retry_tries_max;; --left) {
         auto found = co_await find_target(link, topic);
-        if (found) co_return client::result<void>{};
+        if (found) {
+            // A leader may be named before it has made its log: one that tells its offsets has.
+            auto told = co_await client::list_offsets(link, topic, found->all(), client::latest_timestamp);
+            if (told) co_return client::result<void>{};
+            found = std::unexpected{std::move(told.error())};
+        }
         bool passes = client::is_retriable(found.error()) || found.error().code == kafka::error_code::unknown_topic_or_partition;
         if (!passes || left <= 1) co_return std::unexpected{std::move(found.error())};
         co_await runtime::sleep_for(client::retry_pause);

@@ -20,11 +20,8 @@ struct load_target {
     std::string topic;
     uuid topic_id;
     std::vector<leader_group> leaders;
-    std::size_t partitions() const {
-        std::size_t all = 0;
-        for (const auto& one : leaders) all += one.partitions.size();
-        return all;
-    }
+    std::vector<partition_index> all() const;
+    std::size_t partitions() const { return all().size(); }
 };
 
 // Asks the cluster anew.
