@@ -104,9 +104,10 @@ runtime::task<result<group_description>> describe_classic(connection& at, std::s
     if (!got) co_return std::unexpected{std::move(got.error())};
     if ((*got)->groups.size() != 1) co_return fail(errc::malformed, at.address());
     const auto& said = (*got)->groups[0];
-    if (said.error_code != kafka::error_code::none) co_return refuse_group(said.error_code, group, said.error_message.value());
     // Before version 6 a group that does not exist is described as dead.
-    if (said.group_state == "Dead") co_return refuse_group(kafka::error_code::group_id_not_found, group);
+    if (said.group_state == "Dead" || said.error_code == kafka::error_code::group_id_not_found)
+        co_return refuse_group(kafka::error_code::group_id_not_found, group);
+    if (said.error_code != kafka::error_code::none) co_return refuse_group(said.error_code, group, said.error_message.value());
     group_description out;
     out.id = group;
     out.state = said.group_state;
@@ -158,7 +159,8 @@ runtime::task<result<void>> delete_once(cluster_link& link, std::string group) {
 
 std::unexpected<failure> refuse_group(kafka::error_code code, std::string_view group, std::string_view message) {
     std::string name{group};
-    if (code == kafka::error_code::group_id_not_found)
+    // The broker may mean something else: a group that is there, but not for the protocol that asks.
+    if (code == kafka::error_code::group_id_not_found && message.empty())
         return refuse(code, "group " + name + " does not exist; millrace group list shows those that do");
     if (code == kafka::error_code::non_empty_group)
         return refuse(code, "group " + name + " has members; stop them, then try again");

@@ -45,6 +45,9 @@ TEST_CASE("groups: a refusal names the group and what can be done") {
     auto missing = describe(refuse_group(kafka::error_code::group_id_not_found, "billing").error());
     CHECK(missing.find("billing") != missing.npos);
     CHECK(missing.find("millrace group list") != missing.npos);
+    auto other = describe(refuse_group(kafka::error_code::group_id_not_found, "billing", "Cannot upgrade billing.").error());
+    CHECK(other.find("Cannot upgrade billing.") != other.npos);
+    CHECK(other.find("does not exist") == other.npos);
     auto busy = describe(refuse_group(kafka::error_code::non_empty_group, "billing").error());
     CHECK(busy.find("stop them") != busy.npos);
 }
