@@ -151,6 +151,10 @@ def resets(checks, broker, tool, client):
         checks.equal(tool.committed(), before, f"reset-offsets {title}: changes nothing without --execute")
         checks.equal(tool.json(*command, "--execute")["executed"], True, f"reset-offsets {title}: is done with --execute")
         checks.equal(tool.committed(), expected, f"reset-offsets {title}: the offsets are there afterwards")
+    named = lambda *topics: [row["partition"] for row in tool.json(
+        "group", "reset-offsets", GROUP, *(word for topic in topics for word in ("--topic", topic)), "--to-earliest")["partitions"]]
+    checks.equal((named(TOPIC, f"{TOPIC}:1"), named(f"{TOPIC}:1", TOPIC), named(f"{TOPIC}:2,1", f"{TOPIC}:1,0")), ([0, 1, 2], [0, 1, 2], [0, 1, 2]),
+                 "reset-offsets: a partition that is named twice is there once")
     tool("group", "reset-offsets", GROUP, "--topic", f"{TOPIC}:1", "--to-offset", "7", "--execute")
     checks.equal(tool.committed(), {0: 40, 1: 7}, "reset-offsets: only the partitions that are named change")
 
@@ -159,6 +163,9 @@ def refusals(checks, broker, tool, client):
     reset = ("group", "reset-offsets", GROUP)
     refused(checks, tool, "describe: a group that does not exist", 1, ("group", "describe", "nobody"), ["nobody", "group list"])
     refused(checks, tool, "delete: a group that does not exist", 1, ("group", "delete", "nobody"), ["nobody", "group list"])
+    for command in (("group", "describe", ""), ("group", "delete", GROUP, ""), ("group", "reset-offsets", "", "--topic", TOPIC, "--to-latest", "--execute"),
+                    ("consume", TOPIC, "--group", "")):
+        refused(checks, tool, f"{' '.join(command[:2])}: an empty group id", 2, command, ["group id", "empty"])
     refused(checks, tool, "reset-offsets: no topic", 2, (*reset, "--to-latest"), ["--topic"])
     refused(checks, tool, "reset-offsets: no target", 2, (*reset, "--topic", TOPIC), ["--to-earliest"])
     refused(checks, tool, "reset-offsets: two targets", 2, (*reset, "--topic", TOPIC, "--to-latest", "--to-earliest"), ["one of"])
@@ -281,6 +288,16 @@ def without_coordinator(checks):
                 ("consume", TOPIC, "--group", READERS, "--timeout-ms", "500"), ["not_coordinator", READERS])
 
 
+def without_migration(checks):
+    with Broker(options=["--group.initial.rebalance.delay.ms", "0", "--group.consumer.migration.policy", "disabled"]) as broker:
+        with broker.connect() as client:
+            client.make_topic(TOPIC, 1)
+            member = Member(client)
+            member.join(TOPIC, [0])
+            refused(checks, Tool(broker), "consume --group: why a classic group takes no member of the consumer protocol is what the broker says", 1,
+                    ("consume", TOPIC, "--group", GROUP), [GROUP, "online upgrade is disabled"])
+
+
 def main():
     checks = Checks()
     options = ["--group.initial.rebalance.delay.ms", "0", "--group.consumer.session.timeout.ms", "6000"]
@@ -301,6 +318,7 @@ def main():
             for work in (with_members, resets, refusals, endings):
                 checks.run(work.__name__, work, checks, broker, tool, client)
     checks.run("without_coordinator", without_coordinator, checks)
+    checks.run("without_migration", without_migration, checks)
     checks.finish()
 
 

@@ -15,6 +15,7 @@ namespace millrace::tool {
 
 inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
+inline constexpr const char* empty_group_id = "a group id must not be empty; millrace group list shows which groups there are";
 
 int cluster_command(std::span<const char* const> words);
 int config_command(std::span<const char* const> words);

@@ -119,6 +119,7 @@ int consume_command(std::span<const char* const> words) {
     if (!timeout) return usage_error(timeout.error());
     auto from = given->value("offset").value_or("earliest");
     if (auto group = given->value("group")) {
+        if (group->empty()) return usage_error(empty_group_id);
         if (given->has("partition")) return usage_error("--partition goes without --group: the group gives out the partitions");
         if (from != "earliest" && from != "latest")
             return usage_error("--offset with --group says where to begin without a committed offset: earliest or latest, not " + from +

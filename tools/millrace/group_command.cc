@@ -123,6 +123,7 @@ int group_command(std::span<const char* const> words) {
         return usage_error("unknown action group " + action + "; known are list, describe, reset-offsets, delete");
     if (action == "list" && !alone.empty()) return usage_error("group list takes no group; see millrace group --help");
     if (action != "list" && alone.empty()) return usage_error("group " + action + " needs a group; millrace group list shows which there are");
+    if (std::find(alone.begin(), alone.end(), "") != alone.end()) return usage_error(empty_group_id);
     auto common = common_from(*given);
     if (!common) return usage_error(common.error());
     if (resets) {

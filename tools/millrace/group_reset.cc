@@ -35,7 +35,13 @@ std::expected<reset_request, std::string> reset_request_from(const arguments& gi
     for (const auto& text : given.values("topic")) {
         auto choice = parse_topic_choice(text);
         if (!choice) return std::unexpected{choice.error()};
-        out.topics.push_back(std::move(*choice));
+        auto same = std::find_if(out.topics.begin(), out.topics.end(), [&](const auto& c) { return c.topic == choice->topic; });
+        if (same == out.topics.end())
+            out.topics.push_back(std::move(*choice));
+        else if (same->partitions.empty() || choice->partitions.empty())
+            same->partitions.clear(); // all of them
+        else
+            same->partitions.merge(choice->partitions);
     }
     if (out.topics.empty()) return std::unexpected{"group reset-offsets needs --topic TOPIC or --topic TOPIC:PARTITION,..."};
     static constexpr std::string_view targets[] = {"to-earliest", "to-latest", "to-offset", "shift-by", "to-time", "by-duration"};
