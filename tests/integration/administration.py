@@ -87,6 +87,9 @@ def live(checks, broker):
     checks.equal(run(broker, "config", "set", "broker:1", "message.max.bytes=2000")[0], 0, "config set: an option of the running broker")
     checks.equal(row("broker:1", "message.max.bytes"), ("2000", "dynamic broker"), "config get: it was set on this broker")
     checks.equal(row("topic:plain", "max.message.bytes"), ("2000", "dynamic broker"), "config get: a topic without an own value has it")
+    checks.equal(parsed(broker, "topic", "describe", "plain")["configs"]["max.message.bytes"],
+                 {"value": "2000", "source": "dynamic broker", "default": False}, "topic describe: what is set on the broker is no default")
+    checks.that(parsed(broker, "topic", "describe", "plain")["configs"]["retention.ms"]["default"], "topic describe: what is set nowhere is one")
     checks.that(not accepted(5000) and accepted(1000), "config set: it acts on topics that have no value of their own")
     checks.equal(run(broker, "config", "set", "group:billing", "consumer.session.timeout.ms=50000")[0], 0, "config set: a config of a group")
     checks.equal(row("group:billing", "consumer.session.timeout.ms"), ("50000", "group"), "config get: it was set on the group")
@@ -100,6 +103,22 @@ def live(checks, broker):
     run(broker, "config", "set", "broker:1", "--delete", "message.max.bytes")
     checks.equal(row("broker:1", "message.max.bytes"), ("1048588", "default"), "config set --delete: the broker's default again")
     checks.that(accepted(5000), "config set --delete: it acts")
+
+
+def all_brokers(checks, broker):
+    def row(what):
+        value = parsed(broker, "config", "get", what, "message.max.bytes")[0]
+        return value["value"], value["source"]
+
+    checks.equal(run(broker, "config", "set", "brokers", "message.max.bytes=3000")[:2], (0, "brokers altered\n"), "config set brokers: a default of all")
+    checks.equal((row("brokers"), row("broker")), (("3000", "dynamic default broker"),) * 2, "config get: it was set for all brokers")
+    checks.equal([r["name"] for r in parsed(broker, "config", "diff", "brokers")], ["message.max.bytes"], "config diff brokers: only that")
+    run(broker, "config", "set", "broker:1", "message.max.bytes=2000")
+    checks.equal((row("brokers")[0], row("broker:1")), ("3000", ("2000", "dynamic broker")), "config set: a broker's own value comes first")
+    run(broker, "config", "set", "broker", "--delete", "message.max.bytes")
+    checks.equal(row("broker:1"), ("3000", "dynamic default broker"), "config set --delete: what all brokers have")
+    run(broker, "config", "set", "brokers", "--delete", "message.max.bytes")
+    checks.equal(row("broker:1")[1], "default", "config set brokers --delete: the default again")
 
 
 def refusals(checks, broker):
@@ -131,7 +150,7 @@ def refusals(checks, broker):
 def main():
     checks = Checks()
     with Broker(options=["--shards", "2"]) as broker:
-        for work in (topic, cluster, config, live, refusals):
+        for work in (topic, cluster, config, live, all_brokers, refusals):
             checks.run(work.__name__, work, checks, broker)
     checks.finish()
 

@@ -18,6 +18,9 @@ struct config_wish {
     bool json = false;
 };
 
+// The name of `broker` until the cluster has said which one that is; a broker without a name is what all brokers have.
+constexpr const char* only_broker = "?";
+
 using configs = std::vector<client::config_value>;
 
 std::expected<client::config_resource, std::string> parse_resource(const std::string& text) {
@@ -31,11 +34,14 @@ std::expected<client::config_resource, std::string> parse_resource(const std::st
     if (kind == "group" && named) return out;
     out.kind = client::config_kind::broker;
     bool number = std::all_of(out.name.begin(), out.name.end(), [](char c) { return c >= '0' && c <= '9'; });
-    if (kind == "broker" && (colon == text.npos || (named && number && out.name.size() < 10))) return out;
-    return std::unexpected{"what has configs is topic:NAME, broker:ID, broker or group:NAME, not " + text};
+    if (text == "brokers" || (kind == "broker" && named && number && out.name.size() < 10)) return out;
+    out.name = only_broker;
+    if (text == "broker") return out;
+    return std::unexpected{"what has configs is topic:NAME, broker:ID, broker, brokers or group:NAME, not " + text};
 }
 
 std::string shown(const client::config_resource& of) {
+    if (of.kind == client::config_kind::broker && of.name.empty()) return "brokers";
     auto kind = of.kind == client::config_kind::topic ? "topic:" : of.kind == client::config_kind::broker ? "broker:" : "group:";
     return kind + of.name;
 }
@@ -100,7 +106,7 @@ class config_body final : public command_body {
 
     runtime::task<int> run(client::cluster_link& link) override {
         for (auto& of : wish_.of) {
-            if (of.kind != client::config_kind::broker || !of.name.empty()) continue;
+            if (of.kind != client::config_kind::broker || of.name != only_broker) continue;
             auto all = co_await link.brokers();
             if (!all) co_return failed(all.error());
             if (all->size() != 1) co_return failed("the cluster has " + std::to_string(all->size()) + " brokers; say which, as in broker:" +
@@ -162,7 +168,7 @@ int config_command(std::span<const char* const> words) {
     wish.action = alone[0];
     if (wish.action != "get" && wish.action != "set" && wish.action != "diff")
         return usage_error("unknown action config " + wish.action + "; known are get, set, diff");
-    if (alone.size() < 2) return usage_error("config " + wish.action + " needs topic:NAME, broker:ID, broker or group:NAME");
+    if (alone.size() < 2) return usage_error("config " + wish.action + " needs topic:NAME, broker:ID, broker, brokers or group:NAME");
     for (std::size_t i = 1; i < alone.size(); ++i) {
         if (i == 1 || wish.action == "diff") {
             auto of = parse_resource(alone[i]);

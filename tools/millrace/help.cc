@@ -55,7 +55,10 @@ const char* const help_config = R"(millrace config: configs of topics, brokers a
   millrace config diff OF                            what differs from the defaults
   millrace config diff OF OF                         what differs between the two
 
-OF is topic:NAME, broker:ID, group:NAME, or broker where there is only one.
+OF is one of
+  topic:NAME, group:NAME
+  broker:ID                  one broker; broker alone where there is only one
+  brokers                    the defaults set for all brokers, which a broker's own value overrides
 
   --delete CONFIG            set: back to the default
   --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)

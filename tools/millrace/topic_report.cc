@@ -103,7 +103,7 @@ void append_json(std::string& out, const topic_report& report) {
     json_object configs{topic.member("configs")};
     for (const auto& c : report.configs) {
         json_object one{configs.member(c.name)};
-        one.text_or_null("value", c.value).text("source", c.source).flag("default", !c.own).close();
+        one.text_or_null("value", c.value).text("source", c.source).flag("default", c.is_default).close();
     }
     configs.close();
     topic.close();
