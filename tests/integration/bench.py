@@ -238,6 +238,16 @@ def broken(checks, home):
             checks.that(status == 1 and "interrupted" in said["notes"] and said["sections"][0]["records"] > 200,
                         f"Ctrl-C in {command}: what was measured is printed", (status, said["notes"], said["sections"][0]["records"]))
 
+        def freeze(run):
+            os.kill(broker.pid, signal.SIGSTOP)
+            time.sleep(0.5)
+            run.send_signal(signal.SIGINT)
+
+        began = time.monotonic()
+        status, said, err = run_during(broker, 1, freeze, "produce", "--topic", "long", "--rate", 500, "--duration", "60s")
+        os.kill(broker.pid, signal.SIGCONT)
+        checks.that(status == 1 and said["sections"][0]["records"] > 200 and time.monotonic() - began < 15,
+                    "Ctrl-C while the broker does not answer: the run ends, with its figures", said["notes"])
         began = time.monotonic()
 
         def kill_all(run):

@@ -19,11 +19,7 @@ constexpr std::size_t descriptors_beside = 64;
 } // namespace
 
 runtime::task<client::result<void>> connections_run::find(client::cluster_link& link) {
-    if (options_.create) {
-        auto made = co_await make_topic(link, options_.topic, options_.partitions);
-        if (!made) co_return std::unexpected{std::move(made.error())};
-    }
-    auto found = co_await find_target(link, options_.topic);
+    auto found = co_await ready_target(link, options_.topic, options_.create, options_.partitions);
     if (!found) co_return std::unexpected{std::move(found.error())};
     target_ = std::move(*found);
     for (std::size_t i = 0; i < target_.leaders.size(); ++i)

@@ -22,11 +22,7 @@ constexpr int phases = 97;
 } // namespace
 
 runtime::task<client::result<void>> groups_run::open(client::cluster_link& link) {
-    if (options_.create) {
-        auto made = co_await make_topic(link, options_.topic, options_.partitions);
-        if (!made) co_return std::unexpected{std::move(made.error())};
-    }
-    auto found = co_await find_target(link, options_.topic);
+    auto found = co_await ready_target(link, options_.topic, options_.create, options_.partitions);
     if (!found) co_return std::unexpected{std::move(found.error())};
     target_ = std::move(*found);
     auto& random = *shard_->world().random;

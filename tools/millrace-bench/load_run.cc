@@ -26,11 +26,7 @@ std::map<partition_index, log_offset> offsets_of(const client::found_offsets& fo
 runtime::task<client::result<void>> load_run::open(client::cluster_link& link, paced_driver& pace) {
     const auto& plan = options_.plan;
     bool consumes_only = options_.command == "consume";
-    if (options_.create && !consumes_only) {
-        auto made = co_await make_topic(link, options_.topic, options_.partitions);
-        if (!made) co_return std::unexpected{std::move(made.error())};
-    }
-    auto found = co_await find_target(link, options_.topic);
+    auto found = co_await ready_target(link, options_.topic, options_.create && !consumes_only, options_.partitions);
     if (!found) co_return std::unexpected{std::move(found.error())};
     target_ = std::move(*found);
     if (consumes_only || plan.stamped) {
@@ -132,7 +128,6 @@ runtime::task<void> load_run::tick_along() {
         if (consumer_ && clock.now() >= arrival_deadline_) consumer_->stop();
         if (clock.now() >= watch) {
             watch += runtime::seconds{1};
-            if (producer_) producer_->watch();
             if (consumer_) consumer_->watch();
         }
         if (clock.now() < next) continue;

@@ -8,6 +8,7 @@ namespace millrace::bench {
 
 namespace {
 constexpr auto retry_pause = runtime::milliseconds{100};
+constexpr auto watch_every = runtime::milliseconds{200};
 constexpr std::int32_t request_timeout_ms = 30'000;
 } // namespace
 
@@ -15,6 +16,8 @@ produce_side::produce_side(client::cluster_link& link, paced_driver& pace, load_
     : link_{link}, pace_{pace}, shared_{shared}, into_{into}, notes_{notes}, shard_{runtime::shard::current()} {
     due_.owner = this;
     due_.done = [](runtime::completion& c) noexcept { static_cast<due_completion&>(c).owner->step(); };
+    watch_.owner = this;
+    watch_.fired = [](runtime::timer& t) noexcept { static_cast<watch_timer&>(t).owner->watch(); };
 }
 
 produce_side::lane_connection::lane_connection(produce_side& of, std::size_t at, std::uint32_t which)
@@ -64,6 +67,7 @@ void produce_side::begin(std::function<void()> ended) {
     ended_ = std::move(ended);
     running_ = true;
     last_good_ = clock_now();
+    shard_.arm_after(watch_, watch_every);
     step();
 }
 
@@ -189,13 +193,13 @@ void produce_side::lane_connection::released(wire_request& request) {
 void produce_side::lane_connection::broke(const client::failure& why) {
     if (side.closing_) return;
     side.notes_.spoil("a connection broke: " + client::describe(why));
-    if (side.running_) side.tasks_.spawn(side.reconnect(*this));
+    if (side.running_ && !side.shared_.stopped) side.tasks_.spawn(side.reconnect(*this));
 }
 
 runtime::task<void> produce_side::reconnect(lane_connection& c) {
-    while (running_ && !closing_) {
+    while (running_ && !closing_ && !shared_.stopped) {
         co_await runtime::sleep_for(retry_pause);
-        if (!running_ || closing_) break;
+        if (!running_ || closing_ || shared_.stopped) break;
         auto found = co_await find_target(link_, target_.topic);
         if (!found) {
             // Gone for good, not for a moment: after the patience of everything else.
@@ -223,17 +227,25 @@ void produce_side::watch() {
     auto now = clock_now();
     bool waits = in_flight() > 0;
     for (auto& c : connections_) waits = waits || !c->pipe || !c->pipe->usable() || c->source.behind(now) > 0;
-    if (waits && now - last_good_ > patience) {
-        notes_.spoil("given up: no record was accepted for " + std::to_string(runtime::seconds{patience}.count()) + " s");
-        shared_.stopped = true;
-        for (auto& c : connections_)
-            if (c->pipe) c->pipe->give_up({client::errc::timed_out, kafka::error_code::none, target_.topic});
-    }
+    if (waits && now - last_good_ > patience)
+        give_up("given up: no record was accepted for 30 s");
+    else if (stopped_at_ != runtime::never && now - stopped_at_ > stop_patience)
+        give_up("what was under way was not answered");
     step();
+    if (running_) shard_.arm_after(watch_, watch_every);
+}
+
+void produce_side::give_up(const char* why) {
+    static_assert(patience == runtime::seconds{30}, "the text says so");
+    notes_.spoil(why);
+    shared_.stopped = true;
+    for (auto& c : connections_)
+        if (c->pipe) c->pipe->give_up({client::errc::timed_out, kafka::error_code::none, target_.topic});
 }
 
 void produce_side::stop() {
     shared_.stopped = true;
+    if (stopped_at_ == runtime::never) stopped_at_ = clock_now();
     check_end();
 }
 
@@ -243,6 +255,7 @@ void produce_side::check_end() {
         if (!c->source.finished()) return;
     running_ = false;
     pace_.wake_at(runtime::never, due_);
+    runtime::shard::cancel(watch_);
     ended_();
 }
 
@@ -263,6 +276,7 @@ runtime::task<void> produce_side::close() {
     closing_ = true;
     running_ = false;
     pace_.wake_at(runtime::never, due_);
+    runtime::shard::cancel(watch_);
     co_await tasks_.drain();
     for (std::size_t i = 0; i < connections_.size(); ++i)
         if (connections_[i]->pipe) co_await connections_[i]->pipe->close();

@@ -18,6 +18,7 @@ class produce_side {
   public:
     // How long a run goes on without any answer from its broker.
     static constexpr auto patience = runtime::seconds{30};
+    static constexpr auto stop_patience = runtime::seconds{2};
 
     produce_side(client::cluster_link& link, paced_driver& pace, load_progress& shared, measurement& into, run_notes& notes);
     produce_side(const produce_side&) = delete;
@@ -25,9 +26,7 @@ class produce_side {
     runtime::task<client::result<void>> open(load_target target);
     // The first records are due now. `ended` is called once, when the last answer has come or no more will.
     void begin(std::function<void()> ended);
-    // Looks after stalled connections; once a second or so.
-    void watch();
-    // Nothing more is sent; what is out is waited for.
+    // Nothing more is sent; what is out is waited for, for a moment.
     void stop();
     runtime::task<void> close();
 
@@ -64,6 +63,8 @@ class produce_side {
     void step();
     void wake_no_later_than(runtime::mono_time when);
     void check_end();
+    void watch();
+    void give_up(const char* why);
     void refused(kafka::error_code code, std::string_view message);
     runtime::task<client::result<void>> identify(load_source& source);
     runtime::task<client::result<void>> connect(lane_connection& c);
@@ -81,9 +82,12 @@ class produce_side {
     struct due_completion : runtime::completion {
         produce_side* owner = nullptr;
     } due_;
+    struct watch_timer : runtime::timer {
+        produce_side* owner = nullptr;
+    } watch_;
     std::function<void()> ended_;
     std::uint64_t acknowledged_ = 0;
-    runtime::mono_time last_good_{};
+    runtime::mono_time last_good_{}, stopped_at_ = runtime::never;
     runtime::mono_time wakes_ = runtime::never;
     bool running_ = false, closing_ = false;
     runtime::scope tasks_;

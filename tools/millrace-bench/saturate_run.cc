@@ -39,12 +39,9 @@ runtime::task<client::result<void>> saturate_run::try_rate(client::cluster_link&
 }
 
 runtime::task<int> saturate_run::run(client::cluster_link& link, paced_driver& pace) {
-    client::result<load_target> target = client::fail(client::errc::closed);
-    client::result<void> made;
-    if (options_.create) made = co_await make_topic(link, options_.topic, options_.partitions);
-    if (made) target = co_await find_target(link, options_.topic);
-    if (!made || !target) {
-        std::fprintf(stderr, "millrace-bench: %s\n", client::describe(made ? target.error() : made.error()).c_str());
+    auto target = co_await ready_target(link, options_.topic, options_.create, options_.partitions);
+    if (!target) {
+        std::fprintf(stderr, "millrace-bench: %s\n", client::describe(target.error()).c_str());
         co_return 1;
     }
     rate_search search{options_.plan.rate ? options_.plan.rate : first_rate, highest_rate};

@@ -45,6 +45,8 @@ runtime::task<client::result<load_target>> find_target(client::cluster_link& lin
     co_return std::move(out);
 }
 
+namespace {
+// Waits until it has leaders.
 runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::string topic, std::int32_t partitions) {
     auto known = co_await link.topic(topic);
     if (known) {
@@ -71,6 +73,16 @@ runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::
         if (!passes || left <= 1) co_return std::unexpected{std::move(found.error())};
         co_await runtime::sleep_for(client::retry_pause);
     }
+}
+
+} // namespace
+
+runtime::task<client::result<load_target>> ready_target(client::cluster_link& link, std::string topic, bool create, std::int32_t partitions) {
+    if (create) {
+        auto made = co_await make_topic(link, topic, partitions);
+        if (!made) co_return std::unexpected{std::move(made.error())};
+    }
+    co_return co_await find_target(link, topic);
 }
 
 } // namespace millrace::bench

@@ -26,7 +26,7 @@ struct load_target {
 
 // Asks the cluster anew.
 runtime::task<client::result<load_target>> find_target(client::cluster_link& link, std::string topic);
-// Makes the topic and waits until it has leaders, if it is not there yet. -1: the broker's default.
-runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::string topic, std::int32_t partitions);
+// The same; with `create` the topic is made where it is not there yet. `partitions` -1: the broker's default, or what there is.
+runtime::task<client::result<load_target>> ready_target(client::cluster_link& link, std::string topic, bool create, std::int32_t partitions);
 
 } // namespace millrace::bench
