@@ -21,6 +21,7 @@ struct append_request : hook_of<struct gate_tag> {
     mutable_bytes records; // patched in place: offset, leader epoch, timestamps
     std::int16_t acks = -1; // 0, 1 or -1
     std::int16_t produce_version = 0;
+    bool made_here = false; // by this broker, of what it has acknowledged or must keep: max.message.bytes is for producers
     void (*done)(append_request&) noexcept = nullptr;
 
     // out

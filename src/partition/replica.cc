@@ -82,7 +82,8 @@ void replica::append(append_request& r) {
     r.at = this;
     r.error.reset();
     if (log_->offline()) return refuse(r, errc::storage_failed);
-    auto rules = records::producer_rules(config_.batch_size_max, r.produce_version, config_.compacted);
+    const auto size_max = r.made_here ? std::max(config_.batch_size_max, made_here_bytes_max) : config_.batch_size_max;
+    auto rules = records::producer_rules(size_max, r.produce_version, config_.compacted);
     auto checked = records::validate_produced(r.records, rules);
     if (checked) {
         r.info = *checked;

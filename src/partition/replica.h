@@ -40,6 +40,7 @@ struct watermark_waiter : hook_of<struct watermark_tag> {
 
 class replica {
   public:
+    static constexpr std::size_t made_here_bytes_max = 16 << 20; // of a batch that this broker made itself
     // Appends that may wait for an off-loop key check, per partition; beyond it: errc::overloaded.
     static constexpr std::size_t gated_appends_max = 1024;
     // Deletions that may wait for the one before them; beyond it: log::errc::overloaded.

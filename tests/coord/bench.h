@@ -3,6 +3,7 @@
 // Invariant: calls are answered in place; `records` grows in the order of the decisions.
 #pragma once
 
+#include "assigned.h"
 #include "coord/group/coordinator.h"
 #include "kafka/message_arena.h"
 #include "kafka/messages/consumer_protocol_subscription.h"
@@ -103,12 +104,12 @@ struct bench {
         REQUIRE(told.error == errc::member_id_required);
         return join(group, told.answer_member_id, protocols);
     }
-    sync_call& sync(std::string group, std::string member, int generation, std::vector<sync_call::assigned> assignments = {}) {
+    sync_call& sync(std::string group, std::string member, int generation, std::vector<assigned> assignments = {}) {
         auto& c = syncs.emplace_back();
         c.group = group;
         c.member_id = member;
         c.generation = generation;
-        c.assignments = std::move(assignments);
+        c.each_assignment = handing_over(std::move(assignments));
         at->sync(c, now);
         take();
         return c;
@@ -179,7 +180,7 @@ struct bench {
     std::vector<std::string> settle(std::string group, const std::vector<join_call*>& entered) {
         for (int waits = 0; waits < 100 && !entered.front()->answered; ++waits) pass(settings.initial_rebalance_delay);
         std::vector<std::string> ids;
-        std::vector<sync_call::assigned> assignments;
+        std::vector<assigned> assignments;
         for (auto* j : entered) {
             REQUIRE(j->answered);
             REQUIRE_FALSE(j->error.has_value());
@@ -187,7 +188,7 @@ struct bench {
             ids.push_back(j->answer_member_id);
         }
         auto leader = entered.front()->leader;
-        for (auto& id : ids) (void)sync(group, id, entered.front()->generation, id == leader ? assignments : std::vector<sync_call::assigned>{});
+        for (auto& id : ids) (void)sync(group, id, entered.front()->generation, id == leader ? assignments : std::vector<assigned>{});
         REQUIRE(state(group) == "Stable");
         return ids;
     }

@@ -4,6 +4,7 @@
 // Invariant: it commits only for partitions that it was assigned, from the offset that it was told.
 #pragma once
 
+#include "assigned.h"
 #include "coord/group/consumer_protocol.h"
 #include "group_world.h"
 #include "kafka/message_arena.h"
@@ -121,11 +122,11 @@ template <class Answer, class Decide> task<result<Answer>> ask(group_world& h, c
 }
 
 // Every partition to one member, round about, from a seeded start.
-inline std::vector<sync_call::assigned> assign(group_world& h, const std::vector<join_call::member>& members) {
+inline std::vector<assigned> assign(group_world& h, const std::vector<join_call::member>& members) {
     std::vector<named_partitions> parts(members.size());
     auto from = h.below(members.size());
     for (int p = 0; p < group_world::partitions; ++p) parts[(from + static_cast<std::size_t>(p)) % members.size()][h.topic].push_back(p);
-    std::vector<sync_call::assigned> out;
+    std::vector<assigned> out;
     for (std::size_t i = 0; i < members.size(); ++i) out.push_back({members[i].id, write_assignment(parts[i], 1)});
     return out;
 }
@@ -288,7 +289,7 @@ inline task<bool> enter(group_client& c) {
     sync.member_id = c.id;
     sync.instance_id = c.instance;
     sync.generation = c.generation;
-    if (join.leader == c.id && !join.skip_assignment && !join.members.empty()) sync.assignments = assign(h, join.members);
+    if (join.leader == c.id && !join.skip_assignment && !join.members.empty()) sync.each_assignment = handing_over(assign(h, join.members));
     if (!h.calm && h.chance(10)) co_await runtime::sleep_for(seconds{static_cast<std::int64_t>(h.below(30))});
     auto syncing = ask_sync(h, sync);
     co_await syncing;

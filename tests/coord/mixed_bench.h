@@ -75,7 +75,7 @@ struct mixed_bench : consumer_bench {
         return said == errc::member_id_required ? hear(m, join(ask(group, m))) : said;
     }
     // Of a member that has joined; the leader of a classic group gives `plan`.
-    std::optional<errc> sync_classic(const std::string& group, classic_consumer& m, std::vector<sync_call::assigned> plan = {}) {
+    std::optional<errc> sync_classic(const std::string& group, classic_consumer& m, std::vector<test::assigned> plan = {}) {
         auto& c = sync(group, m.id, m.generation, std::move(plan));
         return hear(m, c);
     }
@@ -111,10 +111,10 @@ struct mixed_bench : consumer_bench {
             if (m.joining) REQUIRE(hear(m, *m.joining) == std::nullopt);
         std::vector<named_partitions> plan(all.size());
         for (int p = 0; p < partitions; ++p) plan[static_cast<std::size_t>(p) % all.size()][topic].push_back(p);
-        std::vector<sync_call::assigned> assigned;
-        for (std::size_t i = 0; i < all.size(); ++i) assigned.push_back({all[i].id, write_assignment(plan[i], 3)});
+        std::vector<test::assigned> given;
+        for (std::size_t i = 0; i < all.size(); ++i) given.push_back({all[i].id, write_assignment(plan[i], 3)});
         std::vector<sync_call*> waiting;
-        for (auto& m : all) waiting.push_back(&sync(group, m.id, m.generation, assigned));
+        for (auto& m : all) waiting.push_back(&sync(group, m.id, m.generation, given));
         for (std::size_t i = 0; i < all.size(); ++i) REQUIRE(hear(all[i], *waiting[i]) == std::nullopt);
         REQUIRE(state(group) == "Stable");
     }

@@ -279,7 +279,7 @@ TEST_CASE("group: 100,000 assignments in one sync, nearly all for strangers, are
     bench b;
     auto& leader = b.enter("g");
     b.pass(seconds{5});
-    std::vector<sync_call::assigned> many;
+    std::vector<assigned> many;
     for (int i = 0; i < 100'000; ++i) many.push_back({"stranger" + std::to_string(i), bytes_of("x")});
     many.push_back({leader.member_id, bytes_of("mine")});
     CHECK(text_of(b.sync("g", leader.member_id, 1, std::move(many)).assignment) == "mine");

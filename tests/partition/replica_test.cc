@@ -302,3 +302,16 @@ TEST_CASE("replica: records deleted by two at once, and by one while the partiti
         f.partition.reset();
     }
 }
+
+TEST_CASE("replica: max.message.bytes is for producers; what the broker made itself is kept") {
+    fixture f{1};
+    f.config.batch_size_max = 100;
+    f.open();
+    produced foreign{batch(20), -1}, own{batch(20), -1};
+    own.made_here = true;
+    f.append(foreign);
+    f.append(own);
+    CHECK(foreign.error == errc::invalid_batch);
+    CHECK_FALSE(own.error.has_value());
+    CHECK(own.base_offset == log_offset{0});
+}

@@ -60,8 +60,10 @@ void coordinator::sync(sync_call& c, moment now) {
     if (!g->is_leader(m.id)) return;
 
     for (auto& [id, member] : g->members) member.assignment.clear();
-    for (auto& a : c.assignments)
-        if (auto* member = g->find(a.member_id)) member->assignment = std::move(a.assignment);
+    if (c.each_assignment)
+        c.each_assignment([g](std::string_view id, bytes_view assignment) {
+            if (auto* member = g->find(id)) member->assignment.assign(assignment.begin(), assignment.end());
+        });
     if (!store_group(*g, now.wall)) { // nobody gets what could not be kept, and the members try again
         for (auto& [id, member] : g->members)
             if (member.syncing) refuse_sync(*std::exchange(member.syncing, nullptr), errc::record_too_large);

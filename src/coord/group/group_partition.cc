@@ -23,6 +23,7 @@ group_partition::group_partition(const group_settings& settings, std::shared_ptr
     append_.owner = this;
     append_.done = &on_appended;
     append_.acks = -1;
+    append_.made_here = true;
     append_.produce_version = produce_version;
     scope_.spawn(load());
 }

@@ -10,8 +10,10 @@
 #include "runtime/mono_time.h"
 
 #include <coroutine>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::coord {
@@ -68,11 +70,9 @@ struct sync_call : parked_call {
     std::string group, member_id;
     std::optional<std::string> instance_id, protocol_type, protocol_name;
     std::int32_t generation = -1;
-    struct assigned {
-        std::string member_id;
-        opaque assignment;
-    };
-    std::vector<assigned> assignments;
+    // Hands over what the leader assigns, from where it lies: it may be much, and most of it for strangers. Null: nothing.
+    using take_assignment = std::function<void(std::string_view member_id, bytes_view assignment)>;
+    std::function<void(const take_assignment&)> each_assignment;
 
     // out
     std::optional<std::string> answer_protocol_type, answer_protocol_name;

@@ -21,8 +21,9 @@ runtime::task<kafka::sync_group_response> answer(const kafka::sync_group_request
     sync.protocol_type = owned(in.protocol_type);
     sync.protocol_name = owned(in.protocol_name);
     sync.generation = in.generation_id;
-    sync.assignments.reserve(in.assignments.size());
-    for (const auto& a : in.assignments) sync.assignments.push_back({std::string{a.member_id}, owned(a.assignment)});
+    sync.each_assignment = [&in](const coord::sync_call::take_assignment& take) {
+        for (const auto& a : in.assignments) take(a.member_id, a.assignment);
+    };
     co_await park_at_group(c, sync, [](coord::coordinator& at, coord::sync_call& s, coord::moment now) { at.sync(s, now); });
     if (sync.error) {
         out.error_code = to_kafka(*sync.error);
