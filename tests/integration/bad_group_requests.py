@@ -2,7 +2,8 @@
 """What is wrong in a group request gets Kafka's exact code, and while the largest and the most tangled of them are under way,
 another group of the same coordinator partition is served as before.
 
-  bad_group_requests.py             where MILLRACE_REFERENCE is set, the reference broker is asked the same and must agree
+  bad_group_requests.py [--check]   where MILLRACE_REFERENCE is set, the reference broker is asked the same and must agree
+  --check                           fails where the other group's p99 is not within its bound; for a quiet machine and a release build
 """
 import multiprocessing
 import os
@@ -326,9 +327,10 @@ def neighbours(checks):
         g = Groups(broker.address)
         g.find("quiet")
         generation, member = g.enter("quiet")
-        for attempt in range(ATTEMPTS):  # what stalls a shard stalls it each time; a machine that is busy otherwise does not
+        rounds_wanted, attempts = (ROUNDS, ATTEMPTS) if "--check" in sys.argv else (1, 1)
+        for attempt in range(attempts):  # what stalls a shard stalls it each time; a machine that is busy otherwise does not
             alone, light, heavy = [], [], []
-            for _ in range(ROUNDS):
+            for _ in range(rounds_wanted):
                 alone.append(p99_of(g, "quiet", generation, member, ROUND_SECONDS)[0])
                 light.append(p99_beside(broker, light_frames, g, generation, member))
                 heavy.append(p99_beside(broker, heavy_frames, g, generation, member))
@@ -336,10 +338,14 @@ def neighbours(checks):
             calm, busy = (statistics.median(p99 for p99, _, _ in rounds) for rounds in (light, heavy))
             if busy <= RATIO_MAX * max(calm, P99_FLOOR_MS):
                 break
-        checks.that(sum(sent for _, _, sent in heavy) > ROUNDS * 10, "heavy requests were under way", [sent for _, _, sent in heavy])
-        checks.that(busy <= RATIO_MAX * max(calm, P99_FLOOR_MS), f"the p99 of another group beside them: at most {RATIO_MAX}x (under {P99_FLOOR_MS} ms is noise)",
-                    f"{statistics.median(alone):.2f} ms alone, {calm:.2f} ms beside ordinary requests, {busy:.2f} ms beside heavy ones; "
-                    f"longest answer {max(longest for _, longest, _ in heavy):.1f} ms, longest turn of the shard {stall:.1f} ms")
+        checks.that(sum(sent for _, _, sent in heavy) > rounds_wanted * 10, "heavy requests were under way", [sent for _, _, sent in heavy])
+        told = (f"{statistics.median(alone):.2f} ms alone, {calm:.2f} ms beside ordinary requests, {busy:.2f} ms beside heavy ones; "
+                f"longest answer {max(longest for _, longest, _ in heavy):.1f} ms, longest turn of the shard {stall:.1f} ms")
+        what = f"the p99 of another group beside them: at most {RATIO_MAX}x (under {P99_FLOOR_MS} ms is noise)"
+        if "--check" in sys.argv:
+            checks.that(busy <= RATIO_MAX * max(calm, P99_FLOOR_MS), what, told)
+        else:
+            print(f"not checked without --check: {what}: {told}")
         checks.equal(g.heartbeat("quiet", generation, member), NONE, "the other group is as it was")
 
 
