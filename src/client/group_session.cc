@@ -48,16 +48,8 @@ runtime::task<result<membership::verdict>> group_session::beat_once(membership::
     auto got = co_await (*at)->call<kafka::consumer_group_heartbeat_response>(request);
     if (!got) co_return std::unexpected{std::move(got.error())};
     const auto& said = **got;
-    membership::answer heard;
-    heard.code = said.error_code;
-    heard.epoch = said.member_epoch;
-    if (said.assignment) {
-        heard.assigned.emplace();
-        for (const auto& topic : said.assignment->topic_partitions)
-            if (topic.topic_id == (*known)->id) heard.assigned->assign(topic.partitions.begin(), topic.partitions.end());
-    }
     if (said.heartbeat_interval_ms > 0) interval_ = runtime::milliseconds{said.heartbeat_interval_ms};
-    auto verdict = member_.take(std::move(heard));
+    auto verdict = member_.take(membership::heard(said, (*known)->id));
     if (verdict == membership::verdict::carry_on) co_return verdict;
     if (verdict == membership::verdict::lost) {
         // Not refuse_group, whose words for these codes are for who is no member.

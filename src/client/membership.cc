@@ -22,6 +22,17 @@ membership::heartbeat membership::next() const {
     return out;
 }
 
+membership::answer membership::heard(const kafka::consumer_group_heartbeat_response& said, const topic_id& topic) {
+    answer out;
+    out.code = said.error_code;
+    out.epoch = said.member_epoch;
+    if (!said.assignment) return out;
+    auto& assigned = out.assigned.emplace();
+    for (const auto& one : said.assignment->topic_partitions)
+        if (one.topic_id == topic) assigned.assign(one.partitions.begin(), one.partitions.end());
+    return out;
+}
+
 membership::verdict membership::take(answer said) {
     using enum kafka::error_code;
     switch (said.code) {

@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "kafka/error_code.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
 
 #include <optional>
 #include <vector>
@@ -36,6 +37,8 @@ class membership {
 
     heartbeat next() const;
     verdict take(answer said);
+    // What `said` says of one topic.
+    static answer heard(const kafka::consumer_group_heartbeat_response& said, const topic_id& topic);
 
     partitions to_give_up() const;
     partitions to_begin() const;

@@ -1,6 +1,6 @@
 #include "client/producer.h"
 
-#include "kafka/messages/init_producer_id.h"
+#include "client/producer_id.h"
 #include "kafka/messages/produce.h"
 #include "runtime/random.h"
 
@@ -44,19 +44,13 @@ runtime::task<result<void>> producer::start() {
     if (!options_.idempotent) co_return result<void>{};
 
     while (true) {
-        auto at = co_await link_.any();
-        if (!at) co_return std::unexpected{std::move(at.error())};
-        kafka::init_producer_id_request request;
-        request.transactional_id = std::nullopt;
-        request.transaction_timeout_ms = 0x7fffffff;
-        auto got = co_await (*at)->call<kafka::init_producer_id_response>(request);
-        if (!got) co_return std::unexpected{std::move(got.error())};
-        auto code = (*got)->error_code;
-        if (code == kafka::error_code::none) {
-            identity_ = {(*got)->producer_id, (*got)->producer_epoch};
+        auto given = co_await take_producer_id(link_);
+        if (given) {
+            identity_ = *given;
             co_return result<void>{};
         }
-        if (!kafka::is_retriable(code) || runtime::shard::current().now() >= give_up) co_return refuse(code);
+        bool passes = given.error().what == errc::refused && is_retriable(given.error());
+        if (!passes || runtime::shard::current().now() >= give_up) co_return std::unexpected{std::move(given.error())};
         co_await runtime::sleep_for(options_.retry_backoff);
     }
 }

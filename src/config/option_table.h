@@ -38,8 +38,6 @@ std::span<const option> option_table(); // grouped
 const option* find_option(std::string_view name);
 // The closest name, if one is close enough to be meant; empty otherwise.
 std::string_view suggest_option(std::string_view name);
-// Levenshtein's; a transposition of neighbours costs two.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 // What is said of a name that no row has, with the suggestion.
 std::string unknown_option(std::string_view dashes, std::string_view name);
 

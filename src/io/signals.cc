@@ -25,6 +25,11 @@ void block_signals(std::span<const int> signals) {
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
+void unblock_signals(std::span<const int> signals) {
+    auto set = set_of(signals);
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 signal_watch::signal_watch(std::span<const int> signals, std::function<void(int)> told)
     : told_{std::move(told)}, read_{*this}, tell_{*this} {
     auto set = set_of(signals);

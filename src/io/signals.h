@@ -12,6 +12,8 @@
 namespace millrace::io {
 
 void block_signals(std::span<const int> signals);
+// On the calling thread: the next one does what it does to any program.
+void unblock_signals(std::span<const int> signals);
 
 class signal_watch {
   public:

@@ -93,7 +93,7 @@ class Crowd:
 
 
 def open_files(wanted):
-    """Room for a connection per member; what is started from here inherits it."""
+    """Room for a connection per member, where the usual limit is too low for it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= wanted:
         return

@@ -64,22 +64,24 @@ class scripted_stream final : public runtime::stream {
     runtime::receive_op* waiting_ = nullptr;
 };
 
-class scripted_transport final : public runtime::transport {
+// Every connection it makes is a `Stream`.
+template <class Stream> class transport_to final : public runtime::transport {
   public:
     runtime::result<std::unique_ptr<runtime::listener>> listen(const runtime::endpoint&, int, runtime::accept_handler&) override {
         return std::unexpected{runtime::errc::denied};
     }
     runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint) override {
-        auto made = std::make_unique<scripted_stream>();
+        auto made = std::make_unique<Stream>();
         made_ = made.get();
         co_return std::move(made);
     }
     std::unique_ptr<runtime::stream> take_in(std::unique_ptr<runtime::departed_stream>) override { return nullptr; }
-    scripted_stream& stream() { return *made_; }
+    Stream& stream() { return *made_; }
 
   private:
-    scripted_stream* made_ = nullptr;
+    Stream* made_ = nullptr;
 };
+using scripted_transport = transport_to<scripted_stream>;
 
 class scripted_clock final : public runtime::clock {
   public:

@@ -165,8 +165,8 @@ inline task<void> leave_consumers(group_client& c) {
     r.instance_id = c.instance;
     r.epoch = c.instance && c.h.chance(50) ? leaving_static_epoch : leaving_epoch;
     r.id_required = true;
-    auto decide = [r, &h = c.h](coordinator& k, const moment& now) {
-        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, h.topics, now)};
+    auto decide = [r](coordinator& k, const moment& now) {
+        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, now)};
     };
     auto asked = ask<consumer_heartbeat_answer>(c.h, "leave", std::move(decide));
     (void)co_await asked;
@@ -210,8 +210,8 @@ inline task<bool> beat_consumers(group_client& c) {
         auto& owned = r.owned.emplace();
         if (!c.owned.empty()) owned[h.id_of_topic] = {c.owned.begin(), c.owned.end()};
     }
-    auto decide = [r, &h](coordinator& k, const moment& now) {
-        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, h.topics, now)};
+    auto decide = [r](coordinator& k, const moment& now) {
+        return result<consumer_heartbeat_answer>{k.consumer_heartbeat(r, now)};
     };
     auto asked = ask<consumer_heartbeat_answer>(h, "consumer", std::move(decide));
     auto said = co_await asked;

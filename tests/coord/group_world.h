@@ -50,7 +50,7 @@ struct group_world {
     std::int32_t starts = 0;
     static constexpr const char* restarted = "stored";
     std::string last_state = "none", last_seen = "none"; // the second over restarts too
-    std::shared_ptr<cluster::image> topics = std::make_shared<cluster::image>();
+    cluster::image_ptr topics;
 
     bool calm = false, over = false;
     std::map<std::int32_t, std::map<int, std::string>> owners; // by generation and partition
@@ -63,7 +63,9 @@ struct group_world {
         only->id = id_of_topic;
         only->name = topic;
         only->partition_count = partitions;
-        topics->put(only);
+        auto image = std::make_shared<cluster::image>();
+        image->put(only);
+        topics = image;
         settings.consumer_session_timeout = seconds{10};
         constexpr migration_policy policies[] = {migration_policy::disabled, migration_policy::upgrade, migration_policy::downgrade};
         if (chance(20)) settings.consumer_migration = policies[below(3)];
@@ -88,7 +90,7 @@ struct group_world {
         auto opened = co_await partition::replica::open(h.env, directory, topic_id{{1}}, h.config, leader_epoch{++h.starts}, false);
         MR_ASSERT(opened.has_value(), "the offsets partition opens");
         h.replica = std::move(*opened);
-        h.at = std::make_shared<group_partition>(h.settings, h.replica, [&h] { return h.topics; });
+        h.at = std::make_shared<group_partition>(h.settings, h.replica, h.topics);
     }
     void start() { w.run(start_in(*this)); }
     static task<void> stop_in(group_world& h) {
@@ -121,7 +123,7 @@ struct group_world {
     // "848" before the state of a group of the consumer protocol.
     std::string state(const coordinator& c) const {
         if (auto said = c.describe(group)) return said->state;
-        auto said = c.describe_consumer(group, topics);
+        auto said = c.describe_consumer(group);
         return said ? "848 " + said->state : "none";
     }
     // An empty group that becomes one of the other kind begins to count its generations anew.

@@ -1,5 +1,6 @@
 #include "wire_pipe.h"
 
+#include "../client/scripted_transport.h"
 #include "kafka/messages/heartbeat.h"
 
 #include <doctest/doctest.h>
@@ -69,28 +70,7 @@ class piecewise_stream final : public runtime::stream {
     runtime::receive_op* waiting_ = nullptr;
 };
 
-struct piecewise_transport final : runtime::transport {
-    runtime::result<std::unique_ptr<runtime::listener>> listen(const runtime::endpoint&, int, runtime::accept_handler&) override {
-        return std::unexpected{runtime::errc::denied};
-    }
-    runtime::task<runtime::result<std::unique_ptr<runtime::stream>>> connect(runtime::endpoint) override {
-        auto one = std::make_unique<piecewise_stream>();
-        made = one.get();
-        co_return std::move(one);
-    }
-    std::unique_ptr<runtime::stream> take_in(std::unique_ptr<runtime::departed_stream>) override { return nullptr; }
-    piecewise_stream* made = nullptr;
-};
-
-struct still_clock final : runtime::clock {
-    runtime::mono_time at = runtime::mono_time{} + runtime::seconds{1};
-    runtime::mono_time now() override { return at; }
-    timestamp_ms wall() override { return {1}; }
-};
-struct idle_driver final : runtime::driver {
-    void wait(runtime::mono_time) override {}
-    void ring_doorbell() noexcept override {}
-};
+using piecewise_transport = client_test::transport_to<piecewise_stream>;
 
 struct told final : pipe_user {
     void answered(wire_request& r, reader& body) override { events.push_back("answer " + std::to_string(r.correlation_id) + " of " + std::to_string(body.remaining())); }
@@ -102,8 +82,8 @@ struct told final : pipe_user {
 };
 
 struct fixture {
-    still_clock clock;
-    idle_driver driver;
+    client_test::scripted_clock clock;
+    client_test::idle_driver driver;
     piecewise_transport world;
     runtime::shard shard{shard_id{0}, ports(), driver, runtime::turn_limits{}};
     runtime::scope tasks;
@@ -155,8 +135,8 @@ struct fixture {
         return out;
     }
     void put(const std::string& bytes) {
-        in_shard([&] { world.made->put(bytes); });
-        for (std::size_t i = 0; i < bytes.size() / world.made->piece; ++i) shard.turn();
+        in_shard([&] { world.stream().put(bytes); });
+        for (std::size_t i = 0; i < bytes.size() / world.stream().piece; ++i) shard.turn();
     }
 };
 
@@ -166,7 +146,7 @@ TEST_CASE("pipe: answers are handed out in order, whole, however the bytes come"
     for (std::size_t piece : {1, 2, 3, 5, 7, 11, 100}) {
         CAPTURE(piece);
         fixture f;
-        f.world.made->piece = piece;
+        f.world.stream().piece = piece;
         for (int i = 0; i < 3; ++i) f.send();
         f.put(fixture::answer(1, 6) + fixture::answer(2, 0) + fixture::answer(3, 20));
         CHECK(f.user.events == std::vector<std::string>{"answer 1 of 6", "answer 2 of 0", "answer 3 of 20"});
@@ -180,7 +160,7 @@ TEST_CASE("pipe: the rest of a large answer is received straight into its place"
     f.send();
     f.send();
     f.put(fixture::answer(1, 100'000) + fixture::answer(2, 5));
-    CHECK(f.world.made->exact_receives == 1);
+    CHECK(f.world.stream().exact_receives == 1);
     CHECK(f.user.events == std::vector<std::string>{"answer 1 of 100000", "answer 2 of 5"});
 }
 
@@ -188,7 +168,7 @@ TEST_CASE("pipe: where the connection ends each unanswered request is lost once,
     fixture f;
     for (int i = 0; i < 3; ++i) f.send();
     f.put(fixture::answer(1, 6));
-    f.in_shard([&] { f.world.made->close(); });
+    f.in_shard([&] { f.world.stream().close(); });
     CHECK(f.user.events == std::vector<std::string>{"answer 1 of 6", "lost 2", "lost 3", "broke: closed"});
     CHECK(f.user.releases == 3);
     CHECK(!f.pipe->usable());

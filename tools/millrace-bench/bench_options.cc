@@ -1,7 +1,7 @@
 #include "bench_options.h"
 
 #include "../millrace/session.h"
-#include "config/option_table.h"
+#include "base/edit_distance.h"
 #include "config/value.h"
 #include "printed.h"
 #include "schedule.h"
@@ -151,7 +151,7 @@ std::string suggestion(const po::options_description& known, const std::string& 
     std::string best;
     auto nearest = std::max<std::size_t>(2, name.size() / 3) + 1;
     for (const auto& o : known.options()) {
-        auto far = config::edit_distance(name, o->long_name());
+        auto far = edit_distance(name, o->long_name());
         if (far < nearest) {
             nearest = far;
             best = o->long_name();
@@ -212,7 +212,7 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     std::size_t nearest = 4;
     for (const auto& c : commands) {
         if (c.name == first) command = &c;
-        if (auto far = config::edit_distance(c.name, first); far < nearest) nearest = far, near = c.name;
+        if (auto far = edit_distance(c.name, first); far < nearest) nearest = far, near = c.name;
     }
     if (!command)
         return wrong("unknown command " + std::string{first} + (near.empty() ? "; see --help" : ": did you mean " + std::string{near} + "?"));

@@ -29,10 +29,7 @@ int run_session(std::vector<runtime::endpoint> bootstrap, runtime::nanoseconds s
     prctl(PR_SET_TIMERSLACK, 1000);
     io::block_signals(ending_signals);
     io::signal_watch watch{ending_signals, [&body](int) {
-                               sigset_t again;
-                               sigemptyset(&again);
-                               for (int s : ending_signals) sigaddset(&again, s);
-                               pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+                               io::unblock_signals(ending_signals);
                                body.interrupted();
                            }};
     io::world_options options;

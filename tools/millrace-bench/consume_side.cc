@@ -1,5 +1,6 @@
 #include "consume_side.h"
 
+#include "client/retry.h"
 #include "record_stamp.h"
 #include "records/record_iterator.h"
 
@@ -8,7 +9,7 @@
 namespace millrace::bench {
 
 namespace {
-constexpr auto retry_pause = runtime::milliseconds{100};
+using client::retry_pause;
 constexpr auto patience = runtime::seconds{30};
 constexpr std::size_t plain_bytes_max = 256 << 20;
 } // namespace

@@ -1,8 +1,8 @@
 #include "groups_run.h"
 
+#include "client/retry.h"
 #include "client/groups.h"
 #include "core_use.h"
-#include "kafka/messages/consumer_group_heartbeat.h"
 #include "load_run.h"
 #include "printed.h"
 #include "runtime/random.h"
@@ -15,7 +15,7 @@ namespace {
 using client::membership;
 constexpr std::int32_t leave_epoch = -1;
 constexpr std::int32_t rebalance_timeout_ms = 60'000;
-constexpr auto retry_pause = runtime::milliseconds{100};
+using client::retry_pause;
 constexpr auto leave_patience = runtime::seconds{2};
 constexpr auto look_every = runtime::milliseconds{2};
 constexpr int phases = 97;
@@ -91,16 +91,8 @@ void groups_run::group_member::answered(wire_request& r, reader& body) {
         return;
     }
     run.beats_.fetched(r.sent_at, now, 1, 0);
-    membership::answer heard;
-    heard.code = said.error_code;
-    heard.epoch = said.member_epoch;
-    if (said.assignment) {
-        heard.assigned.emplace();
-        for (const auto& topic : said.assignment->topic_partitions)
-            if (topic.topic_id == run.target_.topic_id) heard.assigned->assign(topic.partitions.begin(), topic.partitions.end());
-    }
     in.owned -= membership.owned().size();
-    switch (membership.take(std::move(heard))) {
+    switch (membership.take(membership::heard(said, run.target_.topic_id))) {
     case membership::verdict::carry_on: {
         membership.settled();
         auto interval = runtime::milliseconds{std::max(said.heartbeat_interval_ms, 1)};

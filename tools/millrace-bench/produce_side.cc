@@ -1,13 +1,14 @@
 #include "produce_side.h"
 
-#include "kafka/messages/init_producer_id.h"
+#include "client/producer_id.h"
+#include "client/retry.h"
 
 #include <algorithm>
 
 namespace millrace::bench {
 
 namespace {
-constexpr auto retry_pause = runtime::milliseconds{100};
+using client::retry_pause;
 constexpr auto watch_every = runtime::milliseconds{200};
 constexpr std::int32_t request_timeout_ms = 30'000;
 } // namespace
@@ -35,22 +36,10 @@ runtime::task<client::result<void>> produce_side::open(load_target target) {
 
 runtime::task<client::result<void>> produce_side::identify(load_source& source) {
     if (!shared_.plan.idempotent) co_return client::result<void>{};
-    for (int left = 50;; --left) {
-        auto at = co_await link_.any();
-        if (!at) co_return std::unexpected{std::move(at.error())};
-        kafka::init_producer_id_request request;
-        request.transactional_id = std::nullopt;
-        request.transaction_timeout_ms = 0x7fffffff;
-        auto got = co_await (*at)->call<kafka::init_producer_id_response>(request);
-        if (!got) co_return std::unexpected{std::move(got.error())};
-        auto code = (*got)->error_code;
-        if (code == kafka::error_code::none) {
-            source.identify((*got)->producer_id, (*got)->producer_epoch);
-            co_return client::result<void>{};
-        }
-        if (!kafka::is_retriable(code) || left <= 1) co_return client::refuse(code);
-        co_await runtime::sleep_for(retry_pause);
-    }
+    auto given = co_await client::patiently(&client::take_producer_id, link_);
+    if (!given) co_return std::unexpected{std::move(given.error())};
+    source.identify(given->id, given->epoch);
+    co_return client::result<void>{};
 }
 
 runtime::task<client::result<void>> produce_side::connect(lane_connection& c) {

@@ -21,9 +21,7 @@ runtime::task<void> work(std::vector<runtime::endpoint> bootstrap, command_body&
     co_await link.close();
     shard.stop();
 }
-} // namespace
 
-namespace {
 constexpr int ending_signals[] = {SIGINT, SIGTERM};
 
 int run_on_shard(std::vector<runtime::endpoint> bootstrap, command_body& body, io::signal_watch* watch) {
@@ -57,10 +55,7 @@ int run_session(std::vector<runtime::endpoint> bootstrap, command_body& body) {
 int run_session_until_signal(std::vector<runtime::endpoint> bootstrap, command_body& body) {
     io::block_signals(ending_signals);
     io::signal_watch watch{ending_signals, [&body](int) {
-                               sigset_t again;
-                               sigemptyset(&again);
-                               for (int s : ending_signals) sigaddset(&again, s);
-                               pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+                               io::unblock_signals(ending_signals);
                                body.interrupted();
                            }};
     return run_on_shard(std::move(bootstrap), body, &watch);

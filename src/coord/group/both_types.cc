@@ -4,10 +4,8 @@
 
 namespace millrace::coord {
 
-consumer_heartbeat_answer coordinator::consumer_heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics,
-                                                          moment now) {
+consumer_heartbeat_answer coordinator::consumer_heartbeat(const consumer_heartbeat_request& r, moment now) {
     if (auto fault = consumers_.check(r); fault.error) return fault;
-    consumers_.see(topics);
     if (auto* classic = find(r.group)) {
         if (r.epoch != joining_epoch) return refused(errc::group_id_not_found, "Group " + r.group + " is not a consumer group.");
         if (classic->state != classic_state::empty) {
@@ -22,8 +20,8 @@ consumer_heartbeat_answer coordinator::consumer_heartbeat(const consumer_heartbe
     return consumers_.heartbeat(r, now);
 }
 
-result<described_consumer_group> coordinator::describe_consumer(const std::string& id, const cluster::image_ptr& topics) const {
-    return consumers_.describe(id, topics);
+result<described_consumer_group> coordinator::describe_consumer(const std::string& id) const {
+    return consumers_.describe(id);
 }
 
 bool coordinator::speaks_consumer(std::string_view group) const {

@@ -51,7 +51,7 @@ class consumer_coordinator {
     std::size_t size() const { return groups_.size(); }
     const consumer_groups& all() const { return groups_; }
 
-    result<described_consumer_group> describe(const std::string& id, const cluster::image_ptr& topics) const;
+    result<described_consumer_group> describe(const std::string& id) const;
     std::optional<errc> check_commit(const consumer_group& g, const commit_request& r) const;
     // One partition of a commit that `check_commit` let pass.
     bool may_commit(const consumer_group& g, const commit_request& r, const commit_request::entry& e) const;

@@ -3,6 +3,7 @@
 #include "coord/group/consumer_coordinator.h"
 #include "coord/group/consumer_refusals.h"
 #include "coord/group/reconcile.h"
+#include "coord/group/sorted_once.h"
 
 #include <algorithm>
 
@@ -188,8 +189,7 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
     if (r.assignor) next.assignor = r.assignor;
     if (r.topics) {
         next.topics = *r.topics;
-        std::sort(next.topics.begin(), next.topics.end());
-        next.topics.erase(std::unique(next.topics.begin(), next.topics.end()), next.topics.end());
+        sort_once(next.topics);
     }
     if (r.regex) next.regex = r.regex;
     next.client_id = r.client_id;

@@ -19,7 +19,7 @@ std::vector<described_consumer_group::partitions> named(const partition_set& set
 
 } // namespace
 
-result<described_consumer_group> consumer_coordinator::describe(const std::string& id, const cluster::image_ptr& topics) const {
+result<described_consumer_group> consumer_coordinator::describe(const std::string& id) const {
     const auto* g = find(id);
     if (!g) return std::unexpected{errc::group_id_not_found};
     described_consumer_group out;
@@ -38,8 +38,8 @@ result<described_consumer_group> consumer_coordinator::describe(const std::strin
         shown.epoch = m.at.epoch;
         shown.classic = m.classic.has_value();
         shown.topics = m.topics;
-        shown.assigned = named(without_epochs(m.at.assigned), *topics);
-        shown.target = named(g->target_of(member_id), *topics);
+        shown.assigned = named(without_epochs(m.at.assigned), *topics_);
+        shown.target = named(g->target_of(member_id), *topics_);
     }
     return out;
 }

@@ -1,6 +1,7 @@
 #include "coord/group/consumer_protocol.h"
 
 #include "coord/group/stored_message.h"
+#include "coord/group/sorted_once.h"
 #include "kafka/messages/consumer_protocol_assignment.h"
 #include "kafka/messages/consumer_protocol_subscription.h"
 
@@ -23,8 +24,7 @@ template <class Entries> named_partitions by_name(const Entries& entries) {
         if (e.partitions.empty()) continue;
         auto& partitions = out[std::string{e.topic}];
         for (auto p : e.partitions) partitions.push_back(p.value);
-        std::sort(partitions.begin(), partitions.end());
-        partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
+        sort_once(partitions);
     }
     return out;
 }

@@ -22,7 +22,7 @@ class coordinator {
   public:
     coordinator(const group_settings& settings, runtime::random& random);
 
-    // Topics as they are now. Before each decision and before `on_time`.
+    // Topics as they are now. Before each decision, each description of a consumer group and each `on_time`.
     void see(const cluster::image_ptr& topics) { consumers_.see(topics); }
 
     // Each answers by way of `answers()`, now or when the group has got that far.
@@ -36,10 +36,10 @@ class coordinator {
     result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r);
     result<void> delete_group(const std::string& id);
     result<described_group> describe(const std::string& id) const;
-    // Consumer groups of the new protocol (KIP-848); `topics` as they are now. both_types.cc
-    consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, const cluster::image_ptr& topics, moment now);
+    // Consumer groups of the new protocol (KIP-848). both_types.cc
+    consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, moment now);
     std::optional<consumer_sign_answer> consumer_sign_of_life(const consumer_sign& r, moment now) { return consumers_.sign_of_life(r, now); }
-    result<described_consumer_group> describe_consumer(const std::string& id, const cluster::image_ptr& topics) const;
+    result<described_consumer_group> describe_consumer(const std::string& id) const;
     // Up to `groups_max` groups, those that follow `from`. Fewer, and the place is at its end: there are no more.
     struct list_place {
         bool consumers = false;

@@ -18,8 +18,9 @@ std::size_t size_of(const record& r) { return r.key.size() + (r.value ? r.value-
 
 } // namespace
 
-group_partition::group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica, find_topics topics)
-    : settings_{settings}, replica_{std::move(replica)}, topics_{std::move(topics)}, builder_{records::builder_options{}} {
+group_partition::group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica,
+                                 const cluster::image_ptr& topics)
+    : settings_{settings}, replica_{std::move(replica)}, topics_{topics}, builder_{records::builder_options{}} {
     append_.owner = this;
     append_.done = &on_appended;
     append_.acks = -1;

@@ -24,10 +24,9 @@ class group_partition {
     // are written in several.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
 
-    // The topics there are, as this shard sees them; null: none.
-    using find_topics = std::function<cluster::image_ptr()>;
-
-    group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica, find_topics topics = {});
+    // `topics`: the shard's image, always the present one. Looked at before each decision where it is: a copy would count an
+    // owner, on a line that all shards share.
+    group_partition(const group_settings& settings, std::shared_ptr<partition::replica> replica, const cluster::image_ptr& topics);
     ~group_partition(); // REQUIRES: closed
 
     // Runs `decide(coordinator&, moment)`, which gives a result<Answer>, and answers when that is durable.
@@ -117,9 +116,7 @@ class group_partition {
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();
     runtime::task<void> load();
-    void look_at_topics() {
-        if (topics_) machine_->see(topics_());
-    }
+    void look_at_topics() { machine_->see(topics_); }
     void arm_timer();
     void settle();
     void write();
@@ -132,7 +129,7 @@ class group_partition {
 
     const group_settings& settings_;
     std::shared_ptr<partition::replica> replica_;
-    find_topics topics_;
+    const cluster::image_ptr& topics_;
     std::unique_ptr<coordinator> machine_;
     state state_ = state::loading;
     bool stopped_ = false;

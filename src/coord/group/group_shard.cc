@@ -42,7 +42,7 @@ runtime::task<void> end(std::shared_ptr<group_partition> p) {
     co_await p->close();
 }
 
-// What could not be written is decided again after the next load.
+// Where it cannot be written the state is read anew, and the offsets are there until they expire.
 runtime::task<void> forget_at(std::shared_ptr<group_partition> p, std::string topic) {
     auto forget = [topic = std::move(topic)](coordinator& c, moment) {
         c.forget_topic(topic);

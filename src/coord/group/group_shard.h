@@ -22,8 +22,8 @@ class group_shard {
 
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
 
-    group_shard(const group_settings& settings, find_replica find, group_partition::find_topics topics)
-        : settings_{settings}, find_{std::move(find)}, topics_{std::move(topics)} {}
+    group_shard(const group_settings& settings, find_replica find, const cluster::image_ptr& topics)
+        : settings_{settings}, find_{std::move(find)}, topics_{topics} {}
 
     // Null: this shard does not host the partition, or it is stopping.
     std::shared_ptr<group_partition> at(partition_index p);
@@ -40,7 +40,7 @@ class group_shard {
   private:
     const group_settings& settings_;
     find_replica find_;
-    group_partition::find_topics topics_;
+    const cluster::image_ptr& topics_;
     std::map<partition_index, std::shared_ptr<group_partition>> partitions_;
     runtime::scope scope_; // partitions that were replaced and still end, and what was started here
     bool stopped_ = false;

@@ -4,6 +4,7 @@
 #include "coord/group/consumer_protocol.h"
 #include "coord/group/consumer_refusals.h"
 #include "coord/group/coordinator.h"
+#include "coord/group/sorted_once.h"
 
 #include <algorithm>
 
@@ -29,8 +30,7 @@ consumer_member converted(const classic_group& g, const classic_member& m, const
     out.client_host = m.client_host;
     out.rack_id = said.rack;
     out.topics = said.topics;
-    std::sort(out.topics.begin(), out.topics.end());
-    out.topics.erase(std::unique(out.topics.begin(), out.topics.end()), out.topics.end());
+    sort_once(out.topics);
     out.rebalance_timeout_ms = static_cast<std::int32_t>(m.rebalance_timeout.count());
     out.classic = classic_part{m.session_timeout, m.protocols};
     out.at.epoch = out.at.previous_epoch = g.generation;

@@ -1,11 +1,11 @@
 #include "coord/group/records.h"
 
+#include "coord/group/stored_message.h"
 #include "kafka/message_arena.h"
 #include "kafka/messages/group_metadata_key.h"
 #include "kafka/messages/group_metadata_value.h"
 #include "kafka/messages/offset_commit_key.h"
 #include "kafka/messages/offset_commit_value.h"
-#include "kafka/stored.h"
 
 namespace millrace::coord {
 
@@ -16,25 +16,18 @@ constexpr std::int16_t offset_kind = 1, offset_kind_old = 0, group_kind = 2;
 constexpr std::int16_t offset_version_with_expiry = 1, offset_version_with_epoch = 3, offset_version_with_topic_id = 4;
 constexpr std::int16_t group_version = 3;
 
-template <class Message> opaque with_version(const Message& m, std::int16_t version) {
-    opaque out(kafka::stored_size(m, version));
-    writer to{out};
-    kafka::encode_stored(to, m, version);
-    return out;
-}
-
 opaque offset_key_bytes(const std::string& group, const topic_partition& where) {
     kafka::offset_commit_key key;
     key.group = group;
     key.topic = where.topic;
     key.partition = where.partition;
-    return with_version(key, offset_kind);
+    return stored_bytes(key, offset_kind);
 }
 
 opaque group_key_bytes(const std::string& group) {
     kafka::group_metadata_key key;
     key.group = group;
-    return with_version(key, group_kind);
+    return stored_bytes(key, group_kind);
 }
 
 opaque owned(bytes_view b) { return {b.begin(), b.end()}; }
@@ -57,7 +50,7 @@ record offset_record(const std::string& group, const topic_partition& where, con
             value.topic_id = o.topic;
         }
     }
-    return {offset_key_bytes(group, where), with_version(value, version)};
+    return {offset_key_bytes(group, where), stored_bytes(value, version)};
 }
 
 record offset_tombstone(const std::string& group, const topic_partition& where) {
@@ -86,7 +79,7 @@ record group_record(const classic_group& g, timestamp_ms state_since) {
         e.assignment = bytes_view{m.assignment};
     }
     value.members = members;
-    return {group_key_bytes(g.id), with_version(value, group_version)};
+    return {group_key_bytes(g.id), stored_bytes(value, group_version)};
 }
 
 record group_tombstone(const std::string& group) { return {group_key_bytes(group), std::nullopt}; }

@@ -50,8 +50,8 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
-    auto decide = [id = std::string{id}, owner = place->owner](coord::coordinator& at, coord::moment) {
-        return at.describe_consumer(id, owner->image);
+    auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) {
+        return at.describe_consumer(id);
     };
     auto asked = ask_partition<described>(*place, std::move(decide));
     auto said = co_await asked;

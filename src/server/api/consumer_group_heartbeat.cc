@@ -82,10 +82,9 @@ runtime::task<response> answer(const request& in, call& c) {
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
-    if (auto out_at_once = answer_at_once(in, c, *place)) co_return *out_at_once;
-    // Topics are looked at where the group is: there each view is newer than the one before.
-    auto decide = [beat = plain(in, c), owner = place->owner](coord::coordinator& at, coord::moment now) {
-        return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, owner->image, now)};
+    if (auto answered = answer_at_once(in, c, *place)) co_return *answered;
+    auto decide = [beat = plain(in, c)](coord::coordinator& at, coord::moment now) {
+        return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, now)};
     };
     auto asked = ask_partition<coord::consumer_heartbeat_answer>(*place, std::move(decide));
     auto said = co_await asked;
