@@ -19,6 +19,18 @@ bool follows(sequence_number last, sequence_number next) {
 constexpr std::size_t snapshot_header_bytes = 2 + 4;
 constexpr std::size_t snapshot_entry_bytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
 constexpr std::int16_t snapshot_version = 1;
+// Kafka's entry has room for the last batch alone, and its reader takes the checksum of the whole file but reads no
+// further than the entries. So what we remember beyond that follows them: this mark, and per entry the number of earlier
+// batches and each of them, oldest first.
+constexpr std::uint32_t earlier_batches_mark = 0x4d524542; // "MREB"
+constexpr std::size_t earlier_batch_bytes = 4 + 4 + 8 + 8;
+
+// Sequences wrap after the int32 maximum.
+batch_memory remembered(std::int32_t last_sequence, std::int32_t delta, log_offset last_offset, timestamp_ms timestamp) {
+    auto base = static_cast<std::int64_t>(last_sequence) - delta;
+    if (base < 0) base += std::int64_t{1} << 31;
+    return {{static_cast<std::int32_t>(base)}, {last_sequence}, last_offset - delta, last_offset, timestamp};
+}
 
 } // namespace
 
@@ -72,7 +84,10 @@ std::vector<std::byte> producer_states::snapshot() const {
         if (e.count) sorted.emplace_back(id, &e);
     std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
 
-    std::vector<std::byte> out(snapshot_header_bytes + 4 + sorted.size() * snapshot_entry_bytes);
+    std::size_t earlier = 0;
+    for (const auto& [id, e] : sorted) earlier += e->count - 1;
+    std::vector<std::byte> out(snapshot_header_bytes + 4 + sorted.size() * snapshot_entry_bytes + 4 + sorted.size() +
+                               earlier * earlier_batch_bytes);
     writer w{out};
     w.i16(snapshot_version);
     w.u32(0);
@@ -88,6 +103,17 @@ std::vector<std::byte> producer_states::snapshot() const {
         w.i32(e->coordinator_epoch);
         w.i64(-1); // first offset of the current transaction: none
     }
+    w.u32(earlier_batches_mark);
+    for (const auto& [id, e] : sorted) {
+        w.i8(static_cast<std::int8_t>(e->count - 1));
+        for (std::size_t i = 0; i + 1 < e->count; ++i) {
+            const batch_memory& b = e->batches[i];
+            w.i32(b.last_sequence.value);
+            w.i32(static_cast<std::int32_t>(b.last_offset - b.base_offset));
+            w.i64(b.last_offset.value);
+            w.i64(b.timestamp.value);
+        }
+    }
     store_be<std::uint32_t>(out.data() + 2, crc32c(bytes_view{out}.subspan(snapshot_header_bytes)));
     return out;
 }
@@ -98,26 +124,39 @@ bool producer_states::load(bytes_view bytes) {
     auto crc = r.u32();
     if (!r.ok() || crc32c(bytes.subspan(snapshot_header_bytes)) != crc) return false;
     auto count = r.i32();
-    if (count < 0 || static_cast<std::size_t>(count) * snapshot_entry_bytes != r.remaining()) return false;
-    entries_.clear();
-    for (std::int32_t i = 0; i < count; ++i) {
-        producer_id id{r.i64()};
-        entry e;
+    if (count < 0 || static_cast<std::size_t>(count) * snapshot_entry_bytes > r.remaining()) return false;
+    std::vector<std::pair<producer_id, entry>> loaded(static_cast<std::size_t>(count));
+    for (auto& [id, e] : loaded) {
+        id = {r.i64()};
         e.epoch = {r.i16()};
-        sequence_number last_sequence{r.i32()};
+        auto last_sequence = r.i32();
         log_offset last_offset{r.i64()};
         std::int32_t delta = r.i32();
         e.last_timestamp = {r.i64()};
         e.coordinator_epoch = r.i32();
         r.i64();
-        // The snapshot keeps the last batch alone. Sequences wrap after the int32 maximum.
-        auto base = static_cast<std::int64_t>(last_sequence.value) - delta;
-        if (base < 0) base += std::int64_t{1} << 31;
-        e.batches[0] = {{static_cast<std::int32_t>(base)}, last_sequence, last_offset - delta, last_offset, e.last_timestamp};
+        e.batches[0] = remembered(last_sequence, delta, last_offset, e.last_timestamp);
         e.count = 1;
-        entries_.emplace(id, e);
     }
-    return r.ok();
+    if (r.remaining() >= 4 && r.u32() == earlier_batches_mark) { // else Kafka wrote it
+        for (auto& [id, e] : loaded) {
+            auto earlier = r.i8();
+            if (earlier < 0 || static_cast<std::size_t>(earlier) >= batches_remembered_max) return false;
+            const batch_memory last = e.batches[0];
+            for (std::int8_t i = 0; i < earlier; ++i) {
+                auto last_sequence = r.i32();
+                auto delta = r.i32();
+                log_offset last_offset{r.i64()};
+                e.batches[static_cast<std::size_t>(i)] = remembered(last_sequence, delta, last_offset, {r.i64()});
+            }
+            e.batches[static_cast<std::size_t>(earlier)] = last;
+            e.count = static_cast<std::size_t>(earlier) + 1;
+        }
+    }
+    if (!r.ok()) return false;
+    entries_.clear();
+    entries_.insert(loaded.begin(), loaded.end());
+    return true;
 }
 
 std::vector<known_producer> producer_states::known() const {

@@ -49,7 +49,8 @@ class producer_states {
     std::vector<known_producer> known() const; // by id
     void clear() { entries_.clear(); }
 
-    // Kafka's `.snapshot` format, version 1: int16 version, uint32 crc, array of entries.
+    // Kafka's `.snapshot` format, version 1: int16 version, uint32 crc, array of entries; behind them, where Kafka does not
+    // read, the batches before the last, so that what is sent again after a restart is recognised whole.
     std::vector<std::byte> snapshot() const;
     // False if the bytes are no snapshot; the state is then unchanged.
     bool load(bytes_view snapshot);

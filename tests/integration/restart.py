@@ -14,6 +14,7 @@ from harness.checks import Checks  # noqa: E402
 TOPICS = {"one": 1, "three": 3, "rolled": 1}
 SMALL = [("segment.bytes", "1048576"), ("retention.ms", "-1")]
 OUT_OF_ORDER = 45
+IN_FLIGHT_MAX = 5
 
 
 def retention_of(client, topic):
@@ -89,12 +90,32 @@ def rounds(checks, broker):
         before = go_on(checks, broker, producer, sequence, how)
 
 
+def in_flight_across_rolls(checks, broker):
+    """A producer may have five batches in flight; that a segment ended between them makes none of them a stranger."""
+    broker.start()
+    with broker.connect() as client:
+        client.make_topic("across", 1, SMALL)
+        producer = client.init_producer_id()
+        batches = [batch([b"%d-" % number + b"a" * 400_000], *producer, number) for number in range(IN_FLIGHT_MAX)]
+        bases = [client.produce("across", 0, one) for one in batches]
+    for how in ("kill -9", "stop"):
+        broker.kill(at_once=True) if how == "kill -9" else broker.stop()
+        broker.start()
+        with broker.connect() as client:
+            again = [client.produce("across", 0, one) for one in batches]
+            checks.equal(again, bases, f"{how}: five batches on both sides of two rolls, sent again, are duplicates")
+            checks.equal(client.end_offset("across", 0), IN_FLIGHT_MAX, f"{how}: none of them is there twice")
+    broker.stop()
+
+
 def main():
-    checks, broker = Checks(), Broker()
-    try:
-        checks.run("rounds", rounds, checks, broker)
-    finally:
-        broker.close()
+    checks = Checks()
+    for part in (rounds, in_flight_across_rolls):
+        broker = Broker()
+        try:
+            checks.run(part.__name__, part, checks, broker)
+        finally:
+            broker.close()
     checks.finish()
 
 

@@ -1,5 +1,8 @@
 #include "partition/producer_state.h"
 
+#include "base/bytes.h"
+#include "base/crc32c.h"
+
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -92,6 +95,38 @@ TEST_CASE("producer state: a snapshot gives back who wrote last, and a damaged o
         CHECK_FALSE(loaded.load(bytes_view{bytes}.first(i)));
     }
     CHECK(loaded.snapshot() == bytes);
+}
+
+TEST_CASE("producer state: a snapshot gives back all batches that are remembered, so that all in flight may come again") {
+    producer_states s;
+    for (int i = 0; i < 7; ++i) s.apply(batch(9, 0, i * 10, 10, 100 + i * 10));
+    s.apply(batch(3, 1, 0, 2, 170));
+    producer_states loaded;
+    REQUIRE(loaded.load(s.snapshot()));
+    for (int i = 2; i < 7; ++i) {
+        auto again = loaded.check(batch(9, 0, i * 10, 10, 0));
+        REQUIRE(again);
+        REQUIRE(again->has_value());
+        CHECK((*again)->base_offset == log_offset{100 + i * 10});
+    }
+    CHECK(loaded.check(batch(9, 0, 10, 10, 0)).error() == errc::out_of_order_sequence);
+    CHECK(loaded.check(batch(3, 1, 0, 2, 0))->has_value());
+    loaded.apply(batch(9, 0, 70, 10, 172));
+    CHECK(loaded.check(batch(9, 0, 20, 10, 0)).error() == errc::out_of_order_sequence);
+}
+
+TEST_CASE("producer state: a snapshot that Kafka wrote, which ends behind its entries, gives back who wrote last") {
+    producer_states s;
+    s.apply(batch(1, 0, 0, 5, 0));
+    s.apply(batch(1, 0, 5, 5, 5));
+    auto bytes = s.snapshot();
+    bytes.resize(6 + 4 + 46); // header, count, one entry
+    store_be<std::uint32_t>(bytes.data() + 2, crc32c(bytes_view{bytes}.subspan(6)));
+    producer_states loaded;
+    REQUIRE(loaded.load(bytes));
+    CHECK(loaded.check(batch(1, 0, 5, 5, 0))->has_value());
+    CHECK(loaded.check(batch(1, 0, 0, 5, 0)).error() == errc::out_of_order_sequence);
+    CHECK_FALSE(loaded.check(batch(1, 0, 10, 5, 10))->has_value());
 }
 
 TEST_CASE("producer state: who has been silent for the expiry time is forgotten") {
