@@ -10,7 +10,7 @@ same data, Millrace and the reference broker in turn, and the pumps that say wha
   MILLRACE_REFERENCE  the reference broker's script (tests/harness/broker.py); without it Millrace stands alone
   MILLRACE_BENCH      where the programs are (build-release/tests/bench; make them: ninja -C build-release bench_programs)
 
-Broker CPU: user and system time of all its threads (/proc/PID/stat). GB: 10^9 bytes of record values, for the plain reader
+Broker CPU: user and system time of all its threads. GB: 10^9 bytes of record values, for the plain reader
 of batches. "Placed": server and client each stay on a core of their own, broker and pump alike; elsewhere the scheduler
 puts the client beside the server or away from it, which alone changes what a transfer costs two- to threefold. Each pair has a new topic; what it wrote is flushed to the disk before its hot fetch, outside every measurement.
 """
@@ -19,7 +19,6 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,41 +26,17 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bench.held_memory import HeldMemory  # noqa: E402
+from bench.measuring import memory_for, on_core, program, run, settle, spread  # noqa: E402
 from harness import process, wire  # noqa: E402
-from harness.broker import TREE, Broker, Reference, clean_environment, has_reference  # noqa: E402
+from harness.broker import Broker, Reference, has_reference  # noqa: E402
 
-RECORD_BYTES, SECONDS_MAX = 1024, 600
+RECORD_BYTES = 1024
 PRODUCE, PLAIN, LIBRDKAFKA = "produce acks=1", "hot fetch, plain reader", "hot fetch, librdkafka"
 RECEIVE, SENDFILE, ASKED = "pump: receive + CRC32C + pwrite", "pump: sendfile", "pump: sendfile, asked for"
 PLACED, PLACED_PUMP = "placed: hot fetch, plain reader", "placed: pump, sendfile, asked for"
 SERVER_CORE, CLIENT_CORE = 0, 1
 PLACED_ROUNDS = 6  # of one pair, in turn: how often the client sleeps and is woken is luck, and costs more than the transfer
 PRODUCE_RATIO_MAX, FETCH_PUMP_RATIO_MAX = 0.25, 1.25
-
-
-def program(name):
-    path = os.path.join(os.environ.get("MILLRACE_BENCH") or os.path.join(TREE, "build-release/tests/bench"), name)
-    if not os.access(path, os.X_OK):
-        sys.exit(f"no program at {path}; make it: ninja -C build-release bench_programs (librdkafka-dev is needed)")
-    return path
-
-
-def run(*command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=SECONDS_MAX, env=clean_environment())
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout)
-
-
-def settle():
-    """Nobody pays for what another has left to write."""
-    os.sync()
-    time.sleep(0.5)
-
-
-def memory_for(size):
-    """What a producer, its broker and the page cache take for `size` bytes of records, with room."""
-    return int(size * 1.3) + (512 << 20)
 
 
 class Figures:
@@ -104,17 +79,6 @@ def one_broker(figures, broker, topic, records, fetch_bytes, home):
         client.call(wire.DELETE_TOPICS, 3, wire.array([wire.string(topic)]) + (30000).to_bytes(4, "big"))
 
 
-@contextlib.contextmanager
-def on_core(core):
-    """What is started inside stays on this core; None: on any."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, before if core is None else {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def placed(figures, broker, records, fetch_bytes, home):
     """`broker` was started on SERVER_CORE and has the records."""
     size, rounds = records * RECORD_BYTES, Figures()
@@ -135,10 +99,6 @@ def pumps(figures, home, size, fetch_bytes):
             said = run(program("pump"), mode, os.path.join(home, "pump"), size, chunk)
         figures.add(case, "pump", said, said["cpu"])
         os.remove(os.path.join(home, "pump"))
-
-
-def spread(values, digits=3):
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 def table(figures, systems):

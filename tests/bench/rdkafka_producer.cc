@@ -1,5 +1,6 @@
-// A librdkafka producer as an application would set it up for throughput: rdkafka_producer BOOTSTRAP TOPIC RECORDS [SIZE] [ACKS]
-// Partition 0, batches of 1 MB. Ends when everything is acknowledged. One JSON line: bytes of values, seconds, own CPU seconds.
+// A librdkafka producer as an application would set it up for throughput: rdkafka_producer BOOTSTRAP TOPIC RECORDS [SIZE] [ACKS [PARTITIONS]]
+// Batches of 1 MB, into partition 0, or where librdkafka's partitioner wants them if there are more. Ends when everything is acknowledged.
+// One JSON line: bytes of values, seconds, own CPU seconds.
 #include "cpu_seconds.h"
 
 #include <librdkafka/rdkafka.h>
@@ -29,11 +30,12 @@ void fill(std::vector<char>& value, std::uint64_t seed) {
 
 int main(int count, char** words) {
     if (count < 4) {
-        std::fprintf(stderr, "usage: rdkafka_producer BOOTSTRAP TOPIC RECORDS [SIZE] [ACKS]\n");
+        std::fprintf(stderr, "usage: rdkafka_producer BOOTSTRAP TOPIC RECORDS [SIZE] [ACKS [PARTITIONS]]\n");
         return 2;
     }
     auto records = std::strtoull(words[3], nullptr, 10);
     auto size = count > 4 ? std::strtoull(words[4], nullptr, 10) : 1024;
+    std::int32_t partition = count > 6 && std::atoi(words[6]) > 1 ? RD_KAFKA_PARTITION_UA : 0;
     char error[512];
     auto* settings = rd_kafka_conf_new();
     const std::string pairs[][2] = {{"bootstrap.servers", words[1]}, {"acks", count > 5 ? words[5] : "1"}, {"linger.ms", "100"},
@@ -58,7 +60,7 @@ int main(int count, char** words) {
     auto began = std::chrono::steady_clock::now();
     for (std::uint64_t i = 0; i < records;) {
         auto& value = values[i % values.size()];
-        if (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, value.data(), size, nullptr, 0, nullptr) == 0) {
+        if (rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, value.data(), size, nullptr, 0, nullptr) == 0) {
             if (++i % 1000 == 0) rd_kafka_poll(producer, 0);
         } else if (rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
             rd_kafka_poll(producer, 5);

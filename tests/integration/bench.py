@@ -17,6 +17,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import wire  # noqa: E402
+from harness.batches import batch  # noqa: E402
 from harness.broker import TREE, Broker, chosen, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
@@ -149,6 +150,16 @@ def many(checks, broker):
     checks.that(poll["requests"] >= 500 * 5 and poll["latency_us"]["p50"] >= 200e3, "connections, polling: each fetch waits its time", poll["requests"])
     status, out, _ = bench(broker, "connections", "--topic", "waited-for", "--connections", 500, "--duration", "1s", "--format", "json")
     checks.equal((status, json.loads(out)["more"]["connections open at the end"]), (0, "500"), "connections, idle: they stay open")
+    started = launch(broker, "connections", "--topic", "woken", "--partitions", 1, "--connections", 200, "--duration", "3s", "--polling", "--once",
+                     "--fetch-wait", "30s", "--format", "json")
+    started.stderr.readline()  # all are open
+    with broker.connect() as client:
+        client.produce("woken", 0, batch([b"all of you"]))
+    out, err = started.communicate(timeout=SECONDS_MAX)
+    status, said = started.returncode, json.loads(out)
+    checks.equal((status, said["sections"][0]["requests"]), (0, 200), "connections, polling once: one record wakes each, and none polls again")
+    checks.that("all 200 polls answered after" in err and said["more"]["polls answered"].startswith("200 of 200, the last after"),
+                "connections, polling once: it says when all were woken", said["more"])
     status, out, err = bench(broker, "groups", "--topic", "shared", "--partitions", 6, "--groups", 5, "--members", 3, "--duration", "6s", "--format", "json")
     said = json.loads(out)
     checks.equal((status, said["more"]["groups that had all partitions"], [s["records"] for s in said["sections"][1:]]), (0, "5 of 5", [15, 5]),

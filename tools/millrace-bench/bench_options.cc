@@ -138,7 +138,8 @@ po::options_description options_of(const command_words& c) {
             ("partition-fetch-bytes", text(), "(1MiB)")
             ("fetch-min-bytes", text(), "(1)")
             ("fetch-wait", text(), "how long the broker holds a fetch that finds too little (500ms)");
-        if (c.name == "connections") consume.add_options()("polling", "each connection polls; otherwise they are idle");
+        if (c.name == "connections") consume.add_options()("polling", "each connection polls; otherwise they are idle")
+            ("once", "with --polling: no second poll once the first was answered; a line on standard error says when all were");
         all.add(consume);
     }
     return all;
@@ -333,6 +334,8 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     if (plan.idempotent && plan.acks != -1) return wrong("idempotence needs acks=all");
     if (plan.idempotent && plan.depth > 5) return wrong("with idempotence --depth is at most 5: brokers remember the last five batches of a producer");
     out.polling = has("polling");
+    out.once = has("once");
+    if (out.once && !out.polling) return wrong("--once is of --polling");
     out.with_pump = has("pump");
     if (has("dir")) out.directory = text("dir");
     out.progress = !has("no-progress");

@@ -29,7 +29,7 @@ struct bench_options {
     runtime::nanoseconds fetch_wait = runtime::milliseconds{500};
     runtime::nanoseconds spin = runtime::microseconds{60};
     // connections
-    bool polling = false;
+    bool polling = false, once = false;
     // groups
     std::uint32_t groups = 10, members = 3;
     // pump

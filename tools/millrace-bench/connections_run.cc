@@ -80,10 +80,19 @@ void connections_run::held_connection::answered(wire_request& r, reader&) {
         return;
     }
     run.polled_.fetched(r.sent_at, now, 0, 0);
+    ++run.answered_;
+    if (run.options_.once && run.answered_ == run.asked_) run.told_all_answered();
 }
 
 void connections_run::held_connection::released(wire_request&) {
-    if (run.polling_ && pipe->usable()) poll();
+    if (run.polling_ && pipe->usable() && !run.options_.once) poll();
+}
+
+// Whoever watches the broker from outside learns from the line that the last one has its answer.
+void connections_run::told_all_answered() {
+    last_answer_ = clock_now();
+    if (options_.progress)
+        std::fprintf(stderr, "all %zu polls answered after %.3f s\n", asked_, std::chrono::duration<double>(last_answer_ - held_from_).count());
 }
 
 void connections_run::held_connection::broke(const client::failure& why) {
@@ -120,14 +129,17 @@ runtime::task<int> connections_run::run(client::cluster_link& link, paced_driver
     auto opened = open_count_;
     if (options_.progress) std::fprintf(stderr, "%zu connections open after %.2f s\n", opened, open_seconds);
 
-    auto held_from = clock_now();
-    polled_ = measurement{held_from};
+    held_from_ = clock_now();
+    polled_ = measurement{held_from_};
     core_use use{pace};
     polling_ = options_.polling;
     if (polling_)
         for (auto& c : connections_)
-            if (c->open && c->pipe->usable() && c->pipe->in_flight() == 0) c->poll();
-    auto until = held_from + options_.plan.duration, row = held_from + runtime::seconds{1};
+            if (c->open && c->pipe->usable() && c->pipe->in_flight() == 0) {
+                ++asked_;
+                c->poll();
+            }
+    auto until = held_from_ + options_.plan.duration, row = held_from_ + runtime::seconds{1};
     while (clock_now() < until && !interrupted_ && open_count_ > 0) {
         co_await runtime::sleep_for(runtime::milliseconds{20});
         if (clock_now() < row) continue;
@@ -147,6 +159,9 @@ runtime::task<int> connections_run::run(client::cluster_link& link, paced_driver
     if (options_.polling)
         r.more.emplace_back("polls", printed("%llu, %.0f/s", static_cast<unsigned long long>(polled_.requests()),
                                              polled_.seconds() > 0 ? static_cast<double>(polled_.requests()) / polled_.seconds() : 0));
+    if (options_.once)
+        r.more.emplace_back("polls answered", printed("%zu of %zu", answered_, asked_) +
+                                                  (last_answer_ > held_from_ ? printed(", the last after %.3f s", std::chrono::duration<double>(last_answer_ - held_from_).count()) : ""));
     if (interrupted_) notes_.spoil("interrupted");
     r.client_core_share = use.share();
     r.slos = options_.slos;

@@ -37,6 +37,7 @@ class connections_run final : public run_body {
     };
     runtime::task<client::result<void>> find(client::cluster_link& link);
     runtime::task<void> open_some();
+    void told_all_answered();
     runtime::mono_time clock_now() const { return shard_->world().clock->now(); }
 
     const bench_options& options_;
@@ -48,6 +49,8 @@ class connections_run final : public run_body {
     measurement opened_{{}}, polled_{{}};
     run_notes notes_;
     std::size_t next_ = 0, open_count_ = 0, most_open_ = 0, lost_ = 0;
+    std::size_t asked_ = 0, answered_ = 0; // polls
+    runtime::mono_time held_from_{}, last_answer_{};
     bool opening_ = true, polling_ = false, interrupted_ = false;
     run_end all_open_;
     std::size_t openers_ = 0;

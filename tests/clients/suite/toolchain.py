@@ -137,25 +137,31 @@ def node():
     return ["node", os.path.join(HERE, "node/driver.js")], {"MILLRACE_NODE_MODULES": once("node", pins, build)}
 
 
-def java_class_path():
-    at_least("java", ["-version"], (17, 0))
-    at_least("javac", ["-version"], (17, 0))
-    at_least("mvn", ["-version"], (3, 6))
+JAVA_PINS = ["java/pom.xml", "java/jars.sha256"]
 
-    pins = ["java/pom.xml", "java/jars.sha256"]
+
+def java_jars():
+    """The directory with Kafka's jars: clients, tools and broker."""
+    at_least("java", ["-version"], (17, 0))
+    at_least("mvn", ["-version"], (3, 6))
 
     def fetch(made):
         goal = ["dependency:copy-dependencies", f"-DoutputDirectory={made}/lib"]
-        sh("mvn", "-q", "-B", "-C", "-f", os.path.join(HERE, pins[0]), *goal)
-        check_sums(os.path.join(HERE, pins[1]), made + "/lib")
+        sh("mvn", "-q", "-B", "-C", "-f", os.path.join(HERE, JAVA_PINS[0]), *goal)
+        check_sums(os.path.join(HERE, JAVA_PINS[1]), made + "/lib")
 
-    jars = once("java-lib", pins, fetch) + "/lib/*"
+    return once("java-lib", JAVA_PINS, fetch) + "/lib"
+
+
+def java_class_path():
+    at_least("javac", ["-version"], (17, 0))
+    jars = java_jars() + "/*"
     code = sources("java", ".java")
 
     def build(made):
         sh("javac", "-nowarn", "-d", made, "-cp", jars, *(os.path.join(HERE, c) for c in code))
 
-    return once("java", [*pins, *code], build) + ":" + jars
+    return once("java", [*JAVA_PINS, *code], build) + ":" + jars
 
 
 def java(program):
