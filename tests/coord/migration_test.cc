@@ -256,6 +256,19 @@ TEST_CASE("migration: static members are replaced across protocols, both ways") 
     CHECK(b.beat_classic("g", last) == std::nullopt);
 }
 
+TEST_CASE("migration: members of a group that becomes classic join again also when the coordinator starts anew before they were told") {
+    mixed_bench b;
+    b.put("t", 4);
+    auto classic = b.classic_group_of("g", 1, "t", 4);
+    auto consumer = b.entered("g", "new", {"t"});
+    b.settle_mixed("g", pointers(classic), {&consumer});
+    CHECK(b.leave_consumer("g", consumer) == std::nullopt);
+    CHECK(b.state("g") == "PreparingRebalance");
+    b.restart();
+    CHECK(b.beat_classic("g", classic[0]) == errc::illegal_generation);
+    b.settle_classic("g", classic, "t", 4);
+}
+
 TEST_CASE("migration: a static member that comes back with another subscription makes the group rebalance") {
     mixed_bench b;
     b.put("t", 4);

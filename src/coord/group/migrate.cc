@@ -116,7 +116,10 @@ bool coordinator::downgrade(consumer_group& g, const std::set<std::string>& leav
         auto said = read_subscription(*m.metadata(*made.protocol_name));
         m.assignment = write_assignment(consumers_.with_names(g.target_of(id)), said ? said->version : 0);
     }
+    // A restart forgets that the members are to join again. The generation that they join is stored, so that then too they are told.
+    made.generation += rebalance;
     auto record = group_record(made, now.wall);
+    made.generation -= rebalance;
     if (record.key.size() + record.value->size() > stored_record_bytes_max) return false;
 
     made.stored = true;
