@@ -1,5 +1,6 @@
 #include "server/connection.h"
 
+#include "server/aside.h"
 #include "server/dispatch.h"
 
 #include <algorithm>
@@ -130,6 +131,12 @@ task<connection::next> connection::next_frame(frame& out) {
                 reserved_bytes_ = bytes;
                 if (closing_) co_return next::ended;
             }
+            if (assembler_.bytes_to_copy() >= frame_assembler::first_allocation_bytes_max) {
+                auto grow = [&] { (void)assembler_.exact_target(); };
+                auto growing = aside(grow);
+                co_await growing;
+                if (closing_) co_return next::ended;
+            }
             auto into = assembler_.exact_target();
             into = into.first(std::min(into.size(), receive_bytes_max));
             runtime::shard::current().arm_after(stall_timer_, frame_stall_max);
@@ -232,6 +239,15 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
     answer->pieces.push_back({answer->bytes});
     answered(*answer);
     while (in_flight_ > 0) co_await change();
+    if (request.size >= aside_bytes_min || is_large(answer->arena)) {
+        auto let_go = [&] {
+            request.memory.reset();
+            answer->arena.reset();
+            answer->bytes = {};
+        };
+        auto letting_go = aside(let_go);
+        co_await letting_go;
+    }
     here_.request_bytes.give_back(request.size);
     co_return true;
 }

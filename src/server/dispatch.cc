@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "server/api/api_versions.h"
 #include "server/api/handlers.h"
+#include "server/aside.h"
 #include "server/reply.h"
 
 #include <array>
@@ -17,9 +18,23 @@ namespace {
 template <class Request>
 task<bool> serve(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
     Request request;
-    if (!decode(body, header.version, c.arena, request)) co_return false;
+    bool understood = false;
+    auto read = [&] { understood = decode(body, header.version, c.arena, request); };
+    if (body.remaining() >= aside_bytes_min) {
+        auto reading = aside(read);
+        co_await reading;
+    } else {
+        read();
+    }
+    if (!understood) co_return false;
     auto response = co_await answer(request, c);
-    encode_reply(out, response, header.version, header.correlation_id);
+    auto write = [&] { encode_reply(out, response, header.version, header.correlation_id); };
+    if (is_large(c.arena)) {
+        auto writing = aside(write);
+        co_await writing;
+    } else {
+        write();
+    }
     co_return true;
 }
 

@@ -51,8 +51,12 @@ void frame_assembler::grow() {
 // Whether the rest is worth an exact receive of its own.
 void frame_assembler::decide() {
     if (state_ != state::collecting || filled_ < proof_bytes || size_ - filled_ < exact_bytes_min) return;
-    if (filled_ == capacity_) grow();
     state_ = state::exact;
+}
+
+mutable_bytes frame_assembler::exact_target() {
+    if (filled_ == capacity_) grow();
+    return {memory_.get() + filled_, capacity_ - filled_};
 }
 
 void frame_assembler::exact_received(std::size_t count) {

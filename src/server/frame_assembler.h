@@ -43,7 +43,9 @@ class frame_assembler {
     std::size_t take(bytes_view arrived);
 
     state now() const { return state_; }
-    mutable_bytes exact_target() { return {memory_.get() + filled_, capacity_ - filled_}; }
+    // What `exact_target` copies before it returns: the frame so far, when it needs more room.
+    std::size_t bytes_to_copy() const { return filled_ == capacity_ ? filled_ : 0; }
+    mutable_bytes exact_target();
     void exact_received(std::size_t count);
 
     // REQUIRES: now() == complete. The assembler then waits for the next frame.

@@ -11,8 +11,11 @@ struct assigned {
 };
 
 inline auto handing_over(std::vector<assigned> all) {
-    return [all = std::move(all)](const sync_call::take_assignment& take) {
-        for (const auto& a : all) take(a.member_id, a.assignment);
+    return [all = std::move(all)](std::string_view member_id) {
+        bytes_view last;
+        for (const auto& a : all)
+            if (a.member_id == member_id) last = a.assignment;
+        return last;
     };
 }
 

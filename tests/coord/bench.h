@@ -109,7 +109,7 @@ struct bench {
         c.group = group;
         c.member_id = member;
         c.generation = generation;
-        c.each_assignment = handing_over(std::move(assignments));
+        c.assignment_of = handing_over(std::move(assignments));
         at->sync(c, now);
         take();
         return c;

@@ -16,7 +16,9 @@ struct simulation {
     std::map<std::string, client_member> members;
     int made = 0;
 
+    // In every other world assignments are computed aside, and are there some time later.
     explicit simulation(std::uint64_t seed) : random{seed} {
+        if (seed % 2) b.settings.assignment_steps_at_once_max = 0;
         b.put("t0", 5);
         b.put("t1", 3);
     }
@@ -76,6 +78,7 @@ struct simulation {
         default:
             if (auto* m = any()) beat(*m);
         }
+        if (!pick(3)) b.work_aside();
         b.pass(milliseconds{static_cast<int>(pick(500))});
         check_owners();
     }
@@ -86,8 +89,10 @@ struct simulation {
                 for (auto p : partitions) REQUIRE(seen.emplace(topic, p).second);
     }
     void settle() {
-        for (int round = 0; round < 12; ++round)
+        for (int round = 0; round < 12; ++round) {
             for (auto& [id, m] : members) beat(m);
+            b.work_aside();
+        }
         check_owners();
         std::set<std::string> wanted;
         for (const auto& [id, m] : members) wanted.insert(m.topics.begin(), m.topics.end());

@@ -289,7 +289,7 @@ inline task<bool> enter(group_client& c) {
     sync.member_id = c.id;
     sync.instance_id = c.instance;
     sync.generation = c.generation;
-    if (join.leader == c.id && !join.skip_assignment && !join.members.empty()) sync.each_assignment = handing_over(assign(h, join.members));
+    if (join.leader == c.id && !join.skip_assignment && !join.members.empty()) sync.assignment_of = handing_over(assign(h, join.members));
     if (!h.calm && h.chance(10)) co_await runtime::sleep_for(seconds{static_cast<std::int64_t>(h.below(30))});
     auto syncing = ask_sync(h, sync);
     co_await syncing;

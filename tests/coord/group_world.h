@@ -69,6 +69,7 @@ struct group_world {
         settings.consumer_session_timeout = seconds{10};
         constexpr migration_policy policies[] = {migration_policy::disabled, migration_policy::upgrade, migration_policy::downgrade};
         if (chance(20)) settings.consumer_migration = policies[below(3)];
+        if (chance(50)) settings.assignment_steps_at_once_max = 0; // each is computed off the loop
         w.run(make_root(w.disk()));
     }
 

@@ -25,7 +25,7 @@ MUTATIONS = [
     ("a rebalance does not make a new generation", "classic_rebalance.cc",
      "    ++g.generation;\n", ""),
     ("an assignment is not stored", "classic_sync.cc",
-     "if (!store_group(*g, now.wall)) {", "if (false) {"),
+     "if (!take_assignments(*g, c) || !store_group(*g, now.wall)) {", "if (!take_assignments(*g, c)) {"),
     ("of several commits the first is read back", "inspect.cc",
      "offsets_[of->group][of->where] = std::move(*offset);", "offsets_[of->group].try_emplace(of->where, std::move(*offset));"),
     ("members that are not heard of stay", "classic_rebalance.cc",

@@ -70,6 +70,12 @@ def beat_body(group, member, epoch, names=None, regex=None, assignor=None, owned
             compact_string(regex) + compact_string(assignor) + nullable_array(owned) + NO_TAGS)
 
 
+def fetch_body(group, member, epoch, partitions=None, topic=TOPIC):
+    """Without partitions: of all that there are."""
+    wanted = None if partitions is None else [compact_string(topic) + compact_array([struct.pack(">i", p) for p in partitions]) + NO_TAGS]
+    return compact_array([compact_string(group) + compact_string(member) + struct.pack(">i", epoch) + nullable_array(wanted) + NO_TAGS]) + b"\0" + NO_TAGS
+
+
 class Groups:
     """The requests as flexible versions have them; each answers with its code, and waits for a coordinator that is not there yet."""
 
@@ -131,7 +137,7 @@ class Groups:
         return self.ask(OFFSET_COMMIT, 9, commit_body(*words, **more), read)
 
     def fetch(self, group, member, epoch):
-        body = compact_array([compact_string(group) + compact_string(member) + struct.pack(">i", epoch) + unsigned_varint(0) + NO_TAGS]) + b"\0" + NO_TAGS
+        body = fetch_body(group, member, epoch)
         part = lambda a: (a.i32(), a.i64(), a.i32(), a.compact_string(), a.i16(), a.tags())
         topic = lambda a: (a.compact_string(), a.compact_array(lambda: part(a)), a.tags())
         return self.ask(OFFSET_FETCH, 9, body, lambda a: a.compact_array(lambda: (a.compact_string(), a.compact_array(lambda: topic(a)), a.i16(), a.tags()))[0][2])
@@ -142,6 +148,7 @@ class Groups:
 
 
 MEMBERS_MANY = 100_000
+COMMITS_MANY = 20_000  # that are written, so that a round has several of each kind
 # What grows into automata of gigabytes, what recurses, and what is no regular expression; with the code.
 REGEXES = {"repetitions of repetitions": ("(((a{1,100}){1,100}){1,100}){1,100}", INVALID_REGEX),
            "a repetition too large": ("a{1,100000}", INVALID_REGEX), "10,000 groups in groups": ("(" * 10_000 + ")" * 10_000, NONE),
@@ -259,6 +266,8 @@ def heavy_frames(group, generation, member):
     yield SYNC_GROUP, 5, sync_body(group, generation, member, many)
     yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "m" * 5000) for p in range(2000)])
     yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "") for p in range(MEMBERS_MANY)], topic="no-such-topic")
+    yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p % 2, p, "") for p in range(COMMITS_MANY)])
+    yield OFFSET_FETCH, 9, fetch_body(group, None, -1, [p % 2 for p in range(MEMBERS_MANY)])
     yield JOIN_GROUP, 9, join_body("g" * 32_767)
     for regex in (*(regex for regex, _ in REGEXES.values()), *SLOW_REGEXES):
         yield CONSUMER_GROUP_HEARTBEAT, 1, beat_body("heavy-regex", "n", 0, regex=regex, owned=[])
@@ -300,8 +309,9 @@ def p99_of(g, group, generation, member, seconds):
 
 ROUNDS, ROUND_SECONDS, ATTEMPTS = 5, 1, 3
 RATIO_MAX = 2
-# Beneath it the machine's own noise is larger than what is sought.
-P99_FLOOR_MS = 5
+# How long a thread may wait for a core that others compute on: a tick of a kernel with 250 Hz. The heavy client, the other one, the
+# shard and the threads that decode for it are more than the machine may have cores, and what they do to each other is no stall.
+CORE_WAIT_MS = 4
 
 
 def p99_beside(broker, frames_of, g, generation, member):
@@ -336,14 +346,15 @@ def neighbours(checks):
                 heavy.append(p99_beside(broker, heavy_frames, g, generation, member))
             stall = max(shard["longest_stall_ns"] for shard in broker.counters()) / 1e6
             calm, busy = (statistics.median(p99 for p99, _, _ in rounds) for rounds in (light, heavy))
-            if busy <= RATIO_MAX * max(calm, P99_FLOOR_MS):
+            bound = max(RATIO_MAX * calm, CORE_WAIT_MS)
+            if busy <= bound:
                 break
         checks.that(sum(sent for _, _, sent in heavy) > rounds_wanted * 10, "heavy requests were under way", [sent for _, _, sent in heavy])
         told = (f"{statistics.median(alone):.2f} ms alone, {calm:.2f} ms beside ordinary requests, {busy:.2f} ms beside heavy ones; "
                 f"longest answer {max(longest for _, longest, _ in heavy):.1f} ms, longest turn of the shard {stall:.1f} ms")
-        what = f"the p99 of another group beside them: at most {RATIO_MAX}x (under {P99_FLOOR_MS} ms is noise)"
+        what = f"the p99 of another group beside them: at most {RATIO_MAX}x, or {CORE_WAIT_MS} ms"
         if "--check" in sys.argv:
-            checks.that(busy <= RATIO_MAX * max(calm, P99_FLOOR_MS), what, told)
+            checks.that(busy <= bound, what, told)
         else:
             print(f"not checked without --check: {what}: {told}")
         checks.equal(g.heartbeat("quiet", generation, member), NONE, "the other group is as it was")

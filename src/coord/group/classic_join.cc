@@ -145,7 +145,7 @@ void coordinator::add_member(classic_group& g, join_call& c, std::string member_
     m.rebalance_timeout = c.rebalance_timeout;
     m.due.group = &g;
     m.due.member = &m;
-    g.offer(m, c.protocols);
+    g.offer(m, std::move(c.protocols));
     m.is_new = true;
     if (m.instance_id) g.static_members[*m.instance_id] = member_id;
     if (!g.protocol_type || g.members.size() == 1) g.protocol_type = c.protocol_type;
@@ -157,7 +157,7 @@ void coordinator::add_member(classic_group& g, join_call& c, std::string member_
 }
 
 void coordinator::update_member(classic_group& g, classic_member& m, join_call& c, moment now) {
-    g.offer(m, c.protocols);
+    g.offer(m, std::move(c.protocols));
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;
@@ -185,7 +185,7 @@ void coordinator::rejoin_static(classic_group& g, join_call& c, moment now) {
     auto& m = g.members.insert(std::move(moved)).position->second;
     g.static_members[*c.instance_id] = id;
     if (was_leader) g.leader = id;
-    g.offer(m, c.protocols);
+    g.offer(m, std::move(c.protocols));
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;

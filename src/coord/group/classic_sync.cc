@@ -31,6 +31,19 @@ void coordinator::answer_sync(classic_group& g, classic_member& m, sync_call& c)
     answer(c);
 }
 
+// False: more than any record can hold, and nothing is copied.
+bool coordinator::take_assignments(classic_group& g, const sync_call& leaders) {
+    auto of = [&](const std::string& id) { return leaders.assignment_of ? leaders.assignment_of(id) : bytes_view{}; };
+    std::size_t bytes = 0;
+    for (const auto& [id, member] : g.members) bytes += of(id).size();
+    if (bytes > stored_record_bytes_max) return false;
+    for (auto& [id, member] : g.members) {
+        auto assignment = of(id);
+        member.assignment.assign(assignment.begin(), assignment.end());
+    }
+    return true;
+}
+
 void coordinator::sync(sync_call& c, moment now) {
     if (c.group.empty()) return refuse_sync(c, errc::invalid_group_id);
     if (consumers_.has(c.group)) {
@@ -59,12 +72,7 @@ void coordinator::sync(sync_call& c, moment now) {
     heard_of(m, now);
     if (!g->is_leader(m.id)) return;
 
-    for (auto& [id, member] : g->members) member.assignment.clear();
-    if (c.each_assignment)
-        c.each_assignment([g](std::string_view id, bytes_view assignment) {
-            if (auto* member = g->find(id)) member->assignment.assign(assignment.begin(), assignment.end());
-        });
-    if (!store_group(*g, now.wall)) { // nobody gets what could not be kept, and the members try again
+    if (!take_assignments(*g, c) || !store_group(*g, now.wall)) { // nobody gets what could not be kept, and the members try again
         for (auto& [id, member] : g->members)
             if (member.syncing) refuse_sync(*std::exchange(member.syncing, nullptr), errc::record_too_large);
         return prepare_rebalance(*g, now);

@@ -5,18 +5,22 @@
 #pragma once
 
 #include "cluster/image.h"
-#include "coord/group/assignor.h"
+#include "coord/group/assignment_job.h"
 #include "coord/group/consumer_group.h"
 #include "coord/group/consumer_protocol.h"
 #include "coord/group/consumer_records.h"
 #include "coord/group/settings.h"
-#include "coord/group/topic_regex.h"
+#include "coord/group/topic_search.h"
 #include "runtime/random.h"
 
 #include <deque>
 #include <functional>
+#include <variant>
 
 namespace millrace::coord {
+
+// What no decision waits for. Each has `run(steps_max)` and `over`.
+using work_aside = std::variant<topic_search, assignment_job>;
 
 class consumer_coordinator {
   public:
@@ -64,12 +68,16 @@ class consumer_coordinator {
     partition_set with_ids(const named_partitions& named) const;
     named_partitions with_names(const partition_set& set) const;
 
-    runtime::mono_time next_due() const {
-        if (!searches_.empty()) return runtime::mono_time{}; // at once
-        return due_.empty() ? runtime::never : due_.begin()->first.first;
-    }
+    runtime::mono_time next_due() const { return due_.empty() ? runtime::never : due_.begin()->first.first; }
     // Looks at `members_max` members at most.
     void on_time(moment now, std::size_t members_max);
+
+    // What is to be done off the loop, slice by slice and by turns, and then told by `done`. consumer_regex.cc, consumer_target.cc
+    bool has_work() const { return !work_.empty(); }
+    std::optional<work_aside> take_work();
+    void put_back(work_aside&& w) { work_.push_back(std::move(w)); }
+    void done(const topic_search& s, moment now);
+    void done(const assignment_job& job, moment now);
 
     void replay(bytes_view key, std::optional<bytes_view> value) { replay_consumer_record(groups_, key, value); }
     void loaded(moment now);
@@ -103,24 +111,16 @@ class consumer_coordinator {
     void expect_join(consumer_group& g, consumer_member& m, moment now);
     bool may_downgrade_replacing(const consumer_group& g, const consumer_member* replaced) const;
     // consumer_regex.cc
-    void look_for_topics(consumer_group& g, moment now);
-    void search(moment now);
+    void look_for_topics(consumer_group& g, const consumer_heartbeat_request& fresh, moment now);
     void forget_regex(consumer_group& g, const std::optional<std::string>& regex);
-    struct topic_search {
-        std::string group, regex;
-        topic_regex regex_compiled;
-        cluster::image_ptr topics;
-        std::uint64_t topics_number = 0;
-        std::size_t next = 0; // of the topics
-        std::set<std::string> found;
-    };
-    void found(const topic_search& s, moment now);
     // consumer_target.cc
     std::uint64_t hash_of_topics(const consumer_group& g) const;
     bool topics_changed(consumer_group& g);
     void bump_epoch(consumer_group& g);
     bool assignment_is_due(const consumer_group& g, moment now) const;
     void assign(consumer_group& g, moment now);
+    assignment_job assignment_of(const consumer_group& g);
+    void take_targets(consumer_group& g, const assignment_job& job, moment now);
     std::string assignor_of(const consumer_group& g) const;
     std::set<topic_id> existing_topics(const consumer_group& g, const consumer_member& m) const;
 
@@ -133,7 +133,9 @@ class consumer_coordinator {
     // heartbeat, which moves a deadline, touches nothing here.
     std::map<consumer_due, std::pair<consumer_group*, consumer_member*>> due_;
     std::uint64_t last_due_number_ = 0;
-    std::deque<topic_search> searches_; // at most one for each expression of each group
+    std::deque<work_aside> work_; // that nobody has taken
+    std::uint64_t last_assignment_number_ = 0;
+    std::set<std::pair<std::string, std::string>> searching_; // group and expression: of each one search, taken or not
     cluster::image_ptr topics_;      // as last seen
     std::uint64_t topics_number_ = 0; // of changes seen, so that a group knows whether it has seen this one
 };

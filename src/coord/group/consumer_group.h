@@ -75,6 +75,7 @@ struct consumer_group {
     std::uint64_t metadata_hash = 0; // of the subscribed topics
     std::int32_t target_epoch = 0;
     timestamp_ms target_since{0};
+    std::uint64_t assigning = 0; // the number of the assignment_job that is under way; 0: none
     std::map<std::string, consumer_member, std::less<>> members;
     std::map<std::string, std::string> static_members; // instance id to member id
     std::size_t classic_members = 0;

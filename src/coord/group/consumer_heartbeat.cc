@@ -64,10 +64,9 @@ consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_r
     if (stored_bytes > stored_record_bytes_max / 2) return refused(errc::record_too_large, "The subscription is too large.");
     // One that the group uses already was found good when it came.
     const auto* g = find(r.group);
-    if (r.regex && !r.regex->empty() && !(g && g->regexes.contains(*r.regex)))
-        if (auto compiled = topic_regex::compile(*r.regex); !compiled)
-            return refused(errc::invalid_regex, "SubscribedTopicRegex `" + *r.regex + "` is not a valid regular expression: " +
-                                                    compiled.error() + ".");
+    if (r.regex && !r.regex->empty() && !r.compiled && !(g && g->regexes.contains(*r.regex)))
+        return refused(errc::invalid_regex, "SubscribedTopicRegex `" + *r.regex + "` is not a valid regular expression: " +
+                                                r.regex_fault + ".");
     return {};
 }
 
@@ -133,7 +132,7 @@ consumer_heartbeat_answer consumer_coordinator::join_or_stay(consumer_group& g, 
     const bool is_new = m == nullptr;
     if (is_new) m = &find_or_make(g, id);
     const bool subscribes_anew = update(g, *m, r, is_new);
-    look_for_topics(g, now);
+    look_for_topics(g, r, now);
     assign_if_due(g, subscribes_anew, now);
     return advance(g, *m, r, now);
 }
@@ -171,6 +170,7 @@ void consumer_coordinator::replace_static(consumer_group& g, const std::string& 
         records_.push_back(target_record(g.id, new_id, target.mapped()));
         g.targets.insert(std::move(target));
     }
+    g.assigning = 0; // what is being computed knows it by its old name
     records_.push_back(progress_record(g.id, new_id, m.at));
 }
 

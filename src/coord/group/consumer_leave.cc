@@ -84,7 +84,6 @@ void consumer_coordinator::revoke_in_time(consumer_member& m, moment now) {
 }
 
 void consumer_coordinator::on_time(moment now, std::size_t members_max) {
-    search(now);
     for (std::size_t i = 0; i < members_max && !due_.empty() && due_.begin()->first.first <= now.mono; ++i) {
         auto [g, m] = due_.begin()->second;
         if (m->deadline() > now.mono) {

@@ -1,5 +1,6 @@
-// Which topics the regular expressions of a group match: looked up when an expression is new and when topics have changed, in
-// slices, so that an expensive one among many topics holds nobody up. Members hear of it with their next heartbeat.
+// Which topics the regular expressions of a group match: looked up when an expression is new and when topics have changed. Few
+// topics and an expression that is ready are looked at in place; the rest is for whoever takes the searches, and members hear
+// of what was found with their next heartbeat.
 #include "coord/group/consumer_coordinator.h"
 
 namespace millrace::coord {
@@ -8,53 +9,54 @@ namespace {
 
 // Between two looks at the same group's known expressions.
 constexpr runtime::milliseconds refresh_interval_min{10'000};
-// Steps of matching in one turn of the shard: a few milliseconds at the worst.
-constexpr std::size_t steps_per_turn = 1'000'000;
+// Steps of matching in a decision: about a millisecond at the worst.
+constexpr std::size_t steps_at_once_max = 250'000;
 
 } // namespace
 
-// Starts what `g` needs; small searches are over when this returns.
-void consumer_coordinator::look_for_topics(consumer_group& g, moment now) {
+void compile_regex(consumer_heartbeat_request& r) {
+    if (!r.regex || r.regex->empty()) return;
+    auto made = topic_regex::compile(*r.regex);
+    if (made) r.compiled = std::make_shared<const topic_regex>(std::move(*made));
+    else r.regex_fault = std::move(made.error());
+}
+
+// Begins what `g` needs. `fresh`: the expression that came with the request, if one did.
+void consumer_coordinator::look_for_topics(consumer_group& g, const consumer_heartbeat_request& fresh, moment now) {
     if (g.regexes.empty()) return;
+    std::vector<topic_search> over;
     const bool rested = now.mono >= g.regexes_looked_at + refresh_interval_min;
     for (const auto& [regex, members] : g.regexes) {
         auto known = g.resolved.find(regex);
         if (known != g.resolved.end() && (known->second.image_seen == topics_number_ || !rested)) continue;
-        if (std::any_of(searches_.begin(), searches_.end(), [&](const auto& s) { return s.group == g.id && s.regex == regex; }))
-            continue;
-        auto compiled = topic_regex::compile(regex);
-        if (!compiled) continue; // stored by a broker with other bounds
-        searches_.push_back({g.id, regex, std::move(*compiled), topics_, topics_number_, 0, {}});
+        if (!searching_.emplace(g.id, regex).second) continue;
         g.regexes_looked_at = now.mono;
-    }
-    search(now);
-}
-
-// One slice of the first search; what is over is acted on.
-void consumer_coordinator::search(moment now) {
-    std::size_t steps = 0;
-    while (!searches_.empty()) {
-        auto& s = searches_.front();
-        const auto topics = s.topics->topics();
-        for (; s.next < topics.size(); ++s.next) {
-            const auto& t = *topics[s.next];
-            if (steps > steps_per_turn) return;
-            steps += s.regex_compiled.cost() * t.name.size();
-            if (s.regex_compiled.matches(t.name)) s.found.insert(t.name);
+        topic_search s{g.id, regex, topics_, topics_number_, {}, 0, {}, false, false};
+        if (fresh.compiled && fresh.regex == regex) {
+            s.compiled = fresh.compiled;
+            s.run(steps_at_once_max);
         }
-        auto over = std::move(s);
-        searches_.pop_front();
-        found(over, now);
+        if (!s.over) work_.push_back(std::move(s));
+        else over.push_back(std::move(s));
     }
+    for (const auto& s : over) done(s, now);
 }
 
-void consumer_coordinator::found(const topic_search& s, moment now) {
+std::optional<work_aside> consumer_coordinator::take_work() {
+    if (work_.empty()) return std::nullopt;
+    auto next = std::move(work_.front());
+    work_.pop_front();
+    return next;
+}
+
+void consumer_coordinator::done(const topic_search& s, moment now) {
+    searching_.erase({s.group, s.regex});
     auto group = groups_.find(s.group);
     if (group == groups_.end() || !group->second.regexes.contains(s.regex)) return;
     auto& g = group->second;
     auto [at, fresh] = g.resolved.try_emplace(s.regex);
     at->second.image_seen = s.topics_number;
-    if (!fresh && at->second.topics == s.found) return;
+    if (s.refused || (!fresh && at->second.topics == s.found)) return;
     const bool differs = at->second.topics != s.found;
     at->second.topics = s.found;
     at->second.at = now.wall;

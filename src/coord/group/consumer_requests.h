@@ -6,8 +6,11 @@
 #include "coord/group/requests.h"
 
 #include <map>
+#include <memory>
 
 namespace millrace::coord {
+
+class topic_regex;
 
 // Partitions by topic: ascending, and no topic without one.
 using partition_set = std::map<topic_id, std::vector<std::int32_t>>;
@@ -21,6 +24,8 @@ struct consumer_heartbeat_request {
     std::int32_t rebalance_timeout_ms = -1;
     std::optional<std::vector<std::string>> topics;
     std::optional<std::string> regex;
+    std::shared_ptr<const topic_regex> compiled; // `regex`, ready for use: by `compile_regex`. Null: empty, or
+    std::string regex_fault;                     // what is wrong with it
     std::optional<std::string> assignor;
     std::optional<partition_set> owned;
     bool id_required = false; // ConsumerGroupHeartbeat 1 and later: the client makes its id
@@ -28,6 +33,9 @@ struct consumer_heartbeat_request {
     // One that tells everything, as after a lost answer, is told everything.
     bool is_full() const { return epoch == joining_epoch || (rebalance_timeout_ms != -1 && (topics || regex) && owned); }
 };
+
+// Before the request is decided on, and off the loop, because it takes milliseconds for what is large.
+void compile_regex(consumer_heartbeat_request& r);
 
 struct consumer_heartbeat_answer {
     std::optional<errc> error;

@@ -8,6 +8,9 @@ namespace millrace::coord {
 
 namespace {
 
+// As in Kafka, where 1 is for members before it.
+constexpr std::int32_t first_assignment_epoch = 2;
+
 // FNV-1a over what an assignment depends on.
 class topic_hash {
   public:
@@ -58,8 +61,7 @@ bool consumer_coordinator::topics_changed(consumer_group& g) {
 }
 
 void consumer_coordinator::bump_epoch(consumer_group& g) {
-    // A group's first assignment has epoch 2, as in Kafka, where 1 is for members before it.
-    g.epoch = g.epoch == 0 && !g.subscribed_topics().empty() ? 2 : g.epoch + 1;
+    g.epoch = g.epoch == 0 && !g.subscribed_topics().empty() ? first_assignment_epoch : g.epoch + 1;
     records_.push_back(consumer_group_record(g));
 }
 
@@ -92,28 +94,56 @@ bool consumer_coordinator::assignment_is_due(const consumer_group& g, moment now
     return since < 0 || since >= settings_.assignment_interval_of(g.id).count(); // the clock was set back
 }
 
+// At once where it is soon done; else members hear of it with the heartbeats after it is there.
 void consumer_coordinator::assign(consumer_group& g, moment now) {
-    assignor_input in;
-    in.members.reserve(g.members.size());
+    if (g.assigning != 0) return;
+    auto job = assignment_of(g);
+    if (job.steps() <= settings_.assignment_steps_at_once_max) {
+        job.run(job.steps());
+        return take_targets(g, job, now);
+    }
+    if (g.target_epoch == 0) { // until then its members own nothing, in the epoch before the first
+        g.target_epoch = first_assignment_epoch - 1;
+        g.target_since = now.wall;
+        records_.push_back(target_epoch_record(g));
+    }
+    g.assigning = job.number;
+    work_.push_back(std::move(job));
+}
+
+assignment_job consumer_coordinator::assignment_of(const consumer_group& g) {
+    assignment_job out;
+    out.group = g.id;
+    out.number = ++last_assignment_number_;
+    out.epoch = g.epoch;
+    out.how = find_assignor(assignor_of(g));
+    out.members.reserve(g.members.size());
     for (const auto& [id, m] : g.members) {
-        auto& of = in.members.emplace_back();
-        of.id = id;
-        if (m.instance_id) of.instance_id = *m.instance_id;
         auto topics = existing_topics(g, m);
-        of.topics.assign(topics.begin(), topics.end());
-        for (const auto& topic : of.topics) in.partition_counts.try_emplace(topic, topics_->find(topic)->partition_count);
-        of.current = &g.target_of(id);
+        for (const auto& topic : topics) out.partition_counts.try_emplace(topic, topics_->find(topic)->partition_count);
+        out.members.push_back({id, m.instance_id.value_or(""), {topics.begin(), topics.end()}, g.target_of(id)});
     }
-    auto targets = find_assignor(assignor_of(g))(in);
-    std::size_t i = 0;
-    for (const auto& [id, m] : g.members) {
-        auto& target = targets[i++];
+    return out;
+}
+
+// The group may have gone on meanwhile, as it may between two assignments: what it is then is the next one's to see.
+void consumer_coordinator::done(const assignment_job& job, moment now) {
+    auto group = groups_.find(job.group);
+    if (group == groups_.end() || group->second.assigning != job.number) return;
+    group->second.assigning = 0;
+    take_targets(group->second, job, now);
+}
+
+void consumer_coordinator::take_targets(consumer_group& g, const assignment_job& job, moment now) {
+    for (std::size_t i = 0; i < job.members.size(); ++i) {
+        const auto& id = job.members[i].id;
+        if (!g.members.contains(id)) continue; // it has left
         auto at = g.targets.find(id);
-        if (at != g.targets.end() && at->second == target) continue;
-        records_.push_back(target_record(g.id, id, target));
-        g.targets.insert_or_assign(id, std::move(target));
+        if (at != g.targets.end() && at->second == job.targets[i]) continue;
+        records_.push_back(target_record(g.id, id, job.targets[i]));
+        g.targets.insert_or_assign(id, job.targets[i]);
     }
-    g.target_epoch = g.epoch;
+    g.target_epoch = job.epoch;
     g.target_since = now.wall;
     records_.push_back(target_epoch_record(g));
 }

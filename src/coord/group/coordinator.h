@@ -40,6 +40,11 @@ class coordinator {
     consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, moment now);
     std::optional<consumer_sign_answer> consumer_sign_of_life(const consumer_sign& r, moment now) { return consumers_.sign_of_life(r, now); }
     result<described_consumer_group> describe_consumer(const std::string& id) const;
+    // As the consumer_coordinator's.
+    bool has_work() const { return consumers_.has_work(); }
+    std::optional<work_aside> take_work() { return consumers_.take_work(); }
+    void put_back(work_aside&& w) { consumers_.put_back(std::move(w)); }
+    template <class Work> void done(const Work& w, moment now) { consumers_.done(w, now); }
     // Up to `groups_max` groups, those that follow `from`. Fewer, and the place is at its end: there are no more.
     struct list_place {
         bool consumers = false;
@@ -48,8 +53,9 @@ class coordinator {
     };
     std::vector<listed_group> list(list_place& from, std::size_t groups_max) const;
 
-    // The topic is gone: its offsets go with it.
-    void forget_topic(const std::string& topic);
+    // The topic is gone, and what was committed for it until then goes with it. Up to `steps_max` groups and offsets, from the
+    // group `from` on; empty: from the first one. True: that was the last one.
+    bool forget_topic(const std::string& topic, timestamp_ms gone_at, std::string& from, std::size_t steps_max);
     // Offsets that are older than offsets.retention.minutes and not in use, and then groups that hold nothing. Looks at up
     // to `groups_max` groups of one kind, from where the last call ended. True: that was the last one.
     bool expire_offsets(timestamp_ms now, std::size_t groups_max);
@@ -99,6 +105,7 @@ class coordinator {
                                      const std::optional<std::string>& instance_id) const;
     void answer_sync(classic_group& g, classic_member& m, sync_call& c);
     void refuse_sync(sync_call& c, errc why);
+    bool take_assignments(classic_group& g, const sync_call& leaders);
     void heard_of(classic_member& m, moment now);
     void remove_member(classic_group& g, const std::string& member_id, moment now);
     void members_left(classic_group& g, moment now);

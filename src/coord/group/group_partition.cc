@@ -2,6 +2,7 @@
 
 #include "records/compression.h"
 #include "records/record_iterator.h"
+#include "runtime/offload.h"
 #include "runtime/report.h"
 
 namespace millrace::coord {
@@ -33,6 +34,7 @@ group_partition::~group_partition() { MR_ASSERT(!writing_ && waiting_.empty(), "
 
 task<void> group_partition::load() {
     state_ = state::loading;
+    ++loads_;
     machine_ = std::make_unique<coordinator>(settings_, *runtime::shard::current().world().random);
     unwritten_.clear();
     records::decompressor open_up;
@@ -97,6 +99,36 @@ void group_partition::settle() {
     }
     release();
     arm_timer();
+    if (!working_aside_ && !stopped_ && machine_->has_work()) scope_.spawn(work_aside());
+}
+
+// A state that has been read anew meanwhile begins its work anew.
+task<void> group_partition::work_aside() {
+    working_aside_ = true;
+    while (!stopped_ && state_ == state::serving) {
+        const auto of = loads_;
+        auto next = machine_->take_work();
+        if (!next) break;
+        bool over = false;
+        auto slice = [&] {
+            std::visit([&](auto& work) {
+                if (!work.over) work.run(aside_steps_max);
+                over = work.over;
+            }, *next);
+        };
+        auto job = runtime::off_loop(*runtime::shard::current().world().offload, slice);
+        const bool ran = co_await job;
+        if (!ran) co_await runtime::sleep_for(runtime::milliseconds{1}); // the pool has enough to do
+        if (stopped_ || state_ != state::serving || loads_ != of) continue;
+        if (!over) {
+            machine_->put_back(std::move(*next));
+            continue;
+        }
+        look_at_topics();
+        std::visit([&](const auto& work) { machine_->done(work, now()); }, *next);
+        settle();
+    }
+    working_aside_ = false;
 }
 
 void group_partition::arm_timer() {

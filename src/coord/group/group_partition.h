@@ -61,6 +61,9 @@ class group_partition {
         co_await answered;
     }
 
+    // Steps of work off the loop, in one go: tens of milliseconds at the worst.
+    static constexpr std::size_t aside_steps_max = 5'000'000;
+
     // Parked calls are answered, and nothing new is taken in.
     void stop();
     // REQUIRES: stopped. Completes when nothing is under way.
@@ -126,6 +129,7 @@ class group_partition {
     void answer(parked_call& c);
     void refuse_everyone(errc why);
     void due();
+    runtime::task<void> work_aside();
 
     const group_settings& settings_;
     std::shared_ptr<partition::replica> replica_;
@@ -133,6 +137,8 @@ class group_partition {
     std::unique_ptr<coordinator> machine_;
     state state_ = state::loading;
     bool stopped_ = false;
+    bool working_aside_ = false;
+    std::uint64_t loads_ = 0;
     std::vector<std::coroutine_handle<>> load_waiters_;
 
     struct decision { // its records are of one batch, so that a crash leaves all of them behind or none

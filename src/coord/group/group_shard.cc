@@ -42,22 +42,30 @@ runtime::task<void> end(std::shared_ptr<group_partition> p) {
     co_await p->close();
 }
 
-// Where it cannot be written the state is read anew, and the offsets are there until they expire.
-runtime::task<void> forget_at(std::shared_ptr<group_partition> p, std::string topic) {
-    auto forget = [topic = std::move(topic)](coordinator& c, moment) {
-        c.forget_topic(topic);
-        return result<void>{};
-    };
-    (void)co_await p->ask<void>(std::move(forget));
-}
-
-runtime::task<void> expire_at(std::shared_ptr<group_partition> p) {
+// Decides `step` again and again until it says that it is through, or cannot be written.
+template <class Step> runtime::task<void> in_steps(std::shared_ptr<group_partition> p, Step step) {
     for (bool done = false; !done;) {
-        auto step = [](coordinator& c, moment now) { return result<bool>{c.expire_offsets(now.wall, group_shard::expired_groups_max)}; };
-        auto said = co_await p->ask<bool>(std::move(step));
+        auto said = co_await p->template ask<bool>(step);
         done = !said || *said;
         if (!done) co_await runtime::sleep_for(runtime::milliseconds{1}); // requests have their turn too
     }
+}
+
+// Where it cannot be written the state is read anew, and the offsets are there until they expire.
+runtime::task<void> forget_at(std::shared_ptr<group_partition> p, std::string topic) {
+    std::string from;
+    const auto gone_at = runtime::shard::current().wall();
+    auto step = [&topic, &from, gone_at](coordinator& c, moment) {
+        return result<bool>{c.forget_topic(topic, gone_at, from, group_shard::forgotten_max)};
+    };
+    auto steps = in_steps(p, step);
+    co_await steps;
+}
+
+runtime::task<void> expire_at(std::shared_ptr<group_partition> p) {
+    auto step = [](coordinator& c, moment now) { return result<bool>{c.expire_offsets(now.wall, group_shard::expired_groups_max)}; };
+    auto steps = in_steps(p, step);
+    co_await steps;
 }
 
 } // namespace

@@ -19,6 +19,8 @@ class group_shard {
   public:
     // Groups looked at in one go when old offsets are sought.
     static constexpr std::size_t expired_groups_max = 200;
+    // Groups looked at, and offsets erased, in one go when a topic is gone.
+    static constexpr std::size_t forgotten_max = 500;
 
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
 

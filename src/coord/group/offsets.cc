@@ -69,8 +69,9 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
     fetch_offsets_answer out;
     auto table = offsets_.find(r.group);
     if (r.all) {
-        if (table != offsets_.end())
-            for (const auto& [where, offset] : table->second) out.push_back({where, offset});
+        if (table == offsets_.end()) return out;
+        auto at = r.after ? table->second.upper_bound(*r.after) : table->second.begin();
+        for (; at != table->second.end() && out.size() < r.found_max; ++at) out.push_back({at->first, at->second});
         return out;
     }
     for (const auto& where : r.wanted) {
@@ -125,18 +126,31 @@ result<void> coordinator::delete_group(const std::string& id) {
     return {};
 }
 
-void coordinator::forget_topic(const std::string& topic) {
+bool coordinator::forget_topic(const std::string& topic, timestamp_ms gone_at, std::string& from, std::size_t steps_max) {
     const topic_partition first{topic, {0}};
-    std::vector<std::string> emptied;
-    for (auto& [id, table] : offsets_) {
-        for (auto at = table.lower_bound(first); at != table.end() && at->first.topic == topic; at = table.erase(at))
+    std::size_t steps = 0;
+    for (auto group = offsets_.lower_bound(from); group != offsets_.end();) {
+        auto& [id, table] = *group;
+        auto stop = [&] {
+            from = id;
+            return ++steps > steps_max;
+        };
+        if (stop()) return false;
+        for (auto at = table.lower_bound(first); at != table.end() && at->first.topic == topic;) {
+            if (at->second.committed > gone_at) { // of the next topic of this name
+                ++at;
+                continue;
+            }
+            if (stop()) return false;
             records_.push_back(offset_tombstone(id, at->first));
-        if (table.empty()) emptied.push_back(id);
+            at = table.erase(at);
+        }
+        const auto done = group++;
+        if (!table.empty()) continue;
+        offsets_.erase(done);
+        erase_if_no_trace(from);
     }
-    for (const auto& id : emptied) {
-        offsets_.erase(id);
-        erase_if_no_trace(id);
-    }
+    return true;
 }
 
 // `expire` looks at one group, which may be gone then. True: that was the last of `groups`.

@@ -11,6 +11,7 @@
 
 #include <coroutine>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,9 +71,8 @@ struct sync_call : parked_call {
     std::string group, member_id;
     std::optional<std::string> instance_id, protocol_type, protocol_name;
     std::int32_t generation = -1;
-    // Hands over what the leader assigns, from where it lies: it may be much, and most of it for strangers. Null: nothing.
-    using take_assignment = std::function<void(std::string_view member_id, bytes_view assignment)>;
-    std::function<void(const take_assignment&)> each_assignment;
+    // What the leader assigns to a member, where it lies: it may be much, and most of it for strangers. Null: nothing to anybody.
+    std::function<bytes_view(std::string_view member_id)> assignment_of;
 
     // out
     std::optional<std::string> answer_protocol_type, answer_protocol_name;
@@ -125,8 +125,11 @@ struct fetch_offsets_request {
     std::string group;
     std::string member_id; // with a member: checked (OffsetFetch 9 and later)
     std::int32_t member_epoch = -1;
-    bool all = false;
     std::vector<topic_partition> wanted;
+    // Instead of `wanted`: what there is, from behind `after` on, and no more than `found_max` of it. Fewer: that was the rest.
+    bool all = false;
+    std::optional<topic_partition> after;
+    std::size_t found_max = std::numeric_limits<std::size_t>::max();
 };
 struct found_offset {
     topic_partition where;

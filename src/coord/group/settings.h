@@ -45,6 +45,8 @@ struct group_settings {
     runtime::milliseconds consumer_assignment_interval{1000}; // group.consumer.assignment.interval.ms
     std::size_t consumer_group_size_max = 2147483647;        // group.consumer.max.size
     std::vector<std::string> consumer_assignors{"uniform", "range"}; // group.consumer.assignors; not empty, all known
+    // Beyond it an assignment is computed off the loop: about a millisecond's work.
+    std::size_t assignment_steps_at_once_max = 100'000;
     migration_policy consumer_migration = migration_policy::bidirectional; // group.consumer.migration.policy
     // Asked for with each decision that needs one, with the group's id, so that a change takes effect with the next heartbeat.
     // Called on the shard of the group's coordinator; null: no group has settings of its own.

@@ -2,6 +2,7 @@
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/aside.h"
 
 #include <algorithm>
 
@@ -83,7 +84,13 @@ runtime::task<response> answer(const request& in, call& c) {
         co_return out;
     }
     if (auto answered = answer_at_once(in, c, *place)) co_return *answered;
-    auto decide = [beat = plain(in, c)](coord::coordinator& at, coord::moment now) {
+    auto plain_beat = plain(in, c);
+    if (plain_beat.regex) {
+        auto compile = [&] { coord::compile_regex(plain_beat); };
+        auto compiling = aside(compile);
+        co_await compiling;
+    }
+    auto decide = [beat = std::move(plain_beat)](coord::coordinator& at, coord::moment now) {
         return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, now)};
     };
     auto asked = ask_partition<coord::consumer_heartbeat_answer>(*place, std::move(decide));

@@ -1,6 +1,7 @@
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/aside.h"
 
 namespace millrace::server {
 
@@ -23,7 +24,17 @@ runtime::task<kafka::join_group_response> answer(const kafka::join_group_request
     join.session_timeout = runtime::milliseconds{in.session_timeout_ms};
     join.rebalance_timeout =
         runtime::milliseconds{c.version < version_with_rebalance_timeout ? in.session_timeout_ms : in.rebalance_timeout_ms};
-    for (const auto& p : in.protocols) join.protocols.push_back({std::string{p.name}, owned(p.metadata)});
+    std::size_t bytes = 0;
+    for (const auto& p : in.protocols) bytes += p.metadata.size();
+    auto take = [&] {
+        for (const auto& p : in.protocols) join.protocols.push_back({std::string{p.name}, owned(p.metadata)});
+    };
+    if (bytes >= aside_bytes_min || is_large(c.arena)) {
+        auto taking = aside(take);
+        co_await taking;
+    } else {
+        take();
+    }
     join.id_required = c.version >= version_with_required_id;
     join.leader_may_skip = c.version >= version_with_skip;
     co_await park_at_group(c, join, [](coord::coordinator& at, coord::join_call& j, coord::moment now) { at.join(j, now); });

@@ -1,6 +1,12 @@
+#include "runtime/after_others.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/aside.h"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
 
 namespace millrace::server {
 
@@ -9,11 +15,34 @@ namespace {
 using response = kafka::offset_fetch_response;
 constexpr std::int16_t version_with_group_error = 2, version_with_groups = 8, version_with_topic_id = 10;
 
+// What is looked up in one go; for more there are several, with other requests between them. Each offset is then as it was at
+// some moment of the request.
+constexpr std::size_t slice_offsets_max = 500, groups_per_turn = 100;
 
-runtime::task<coord::result<coord::fetch_offsets_answer>> look_up(call& c, coord::fetch_offsets_request wanted) {
-    std::string group = wanted.group;
-    auto decide = [wanted = std::move(wanted)](coord::coordinator& at, coord::moment) { return at.fetch_offsets(wanted); };
-    co_return co_await ask_group<coord::fetch_offsets_answer>(c, group, std::move(decide));
+using found_offsets = std::deque<coord::found_offset>; // grows without moving what it has
+
+struct wanted_place { // where its name lies: in the request or in the image
+    std::string_view topic;
+    partition_index partition;
+};
+using wanted_places = std::vector<wanted_place>;
+
+runtime::task<coord::result<found_offsets>> look_up(call& c, coord::fetch_offsets_request asked, wanted_places places) {
+    found_offsets out;
+    asked.found_max = slice_offsets_max;
+    for (std::size_t from = 0;;) {
+        auto slice = asked;
+        for (; from < places.size() && slice.wanted.size() < slice_offsets_max; ++from)
+            slice.wanted.push_back({std::string{places[from].topic}, places[from].partition});
+        auto decide = [slice = std::move(slice)](coord::coordinator& at, coord::moment) { return at.fetch_offsets(slice); };
+        auto found = co_await ask_group<coord::fetch_offsets_answer>(c, asked.group, std::move(decide));
+        if (!found) co_return std::unexpected{found.error()};
+        const bool last = asked.all ? found->size() < slice_offsets_max : from == places.size();
+        std::move(found->begin(), found->end(), std::back_inserter(out));
+        if (last) co_return out;
+        if (asked.all) asked.after = out.back().where;
+        co_await runtime::after_others();
+    }
 }
 
 template <class Partition> void fill(call& c, Partition& out, const coord::found_offset& found) {
@@ -25,8 +54,7 @@ template <class Partition> void fill(call& c, Partition& out, const coord::found
 
 // What was found comes topic by topic. `Topic` and `Partition` are those of the version.
 template <class Topic, class Partition>
-kafka::array_view<Topic> by_topic(call& c, const coord::fetch_offsets_answer& all) {
-    std::vector<Topic> topics;
+void by_topic(call& c, const found_offsets& all, std::vector<Topic>& topics) {
     for (std::size_t i = 0; i < all.size();) {
         auto end = i;
         while (end < all.size() && all[end].where.topic == all[i].where.topic) ++end;
@@ -44,19 +72,37 @@ kafka::array_view<Topic> by_topic(call& c, const coord::fetch_offsets_answer& al
         }
         i = end;
     }
-    return keep(c.arena, topics);
+}
+
+// What was found, behind the `topics` that are in the answer already.
+template <class Topic, class Partition>
+runtime::task<kafka::array_view<Topic>> build(call& c, found_offsets all, std::vector<Topic> topics) {
+    kafka::array_view<Topic> out;
+    auto make = [&] {
+        by_topic<Topic, Partition>(c, all, topics);
+        out = keep(c.arena, topics);
+        all = {};
+    };
+    if (all.size() > slice_offsets_max || is_large(c.arena)) {
+        auto making = aside(make);
+        co_await making;
+    } else {
+        make();
+    }
+    co_return out;
 }
 
 runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& c) {
     coord::fetch_offsets_request wanted;
     wanted.group = in.group_id;
     wanted.all = in.topics.is_null();
+    wanted_places places;
     for (const auto& t : in.topics)
-        for (auto p : t.partition_indexes) wanted.wanted.push_back({std::string{t.name}, p});
-    auto found = co_await look_up(c, std::move(wanted));
+        for (auto p : t.partition_indexes) places.push_back({t.name, p});
+    auto found = co_await look_up(c, std::move(wanted), std::move(places));
     response out;
     if (found) {
-        out.topics = by_topic<response::single_topic_entry, response::single_partition_entry>(c, *found);
+        out.topics = co_await build<response::single_topic_entry, response::single_partition_entry>(c, std::move(*found), {});
         co_return out;
     }
     auto code = to_kafka(found.error());
@@ -80,6 +126,28 @@ runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& 
     co_return out;
 }
 
+// Topics that go by an id that nobody has are answered at once.
+void name_topics(const kafka::offset_fetch_request::group_entry& in, call& c, wanted_places& places, std::vector<response::topic_entry>& unknown) {
+    const bool by_id = c.version >= version_with_topic_id;
+    for (const auto& t : in.topics) {
+        const auto* known = by_id ? c.image->find(t.topic_id) : nullptr;
+        if (!by_id || known) {
+            for (auto p : t.partition_indexes) places.push_back({known ? std::string_view{known->name} : t.name, p});
+            continue;
+        }
+        auto& e = unknown.emplace_back();
+        e.topic_id = t.topic_id;
+        auto partitions = c.arena.make_array<response::partition_entry>(t.partition_indexes.size());
+        for (std::size_t p = 0; p < partitions.size(); ++p) {
+            partitions[p].partition_index = t.partition_indexes[p];
+            partitions[p].committed_offset = no_offset;
+            partitions[p].metadata = std::string_view{""};
+            partitions[p].error_code = kafka::error_code::unknown_topic_id;
+        }
+        e.partitions = partitions;
+    }
+}
+
 runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_request::group_entry& in, call& c) {
     response::group_entry out;
     out.group_id = in.group_id;
@@ -88,33 +156,21 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
     wanted.member_id = in.member_id.value();
     wanted.member_epoch = in.member_epoch;
     wanted.all = in.topics.is_null();
-    const bool by_id = c.version >= version_with_topic_id;
     std::vector<response::topic_entry> topics;
-    for (const auto& t : in.topics) {
-        const auto* known = by_id ? c.image->find(t.topic_id) : nullptr;
-        if (by_id && !known) {
-            auto& e = topics.emplace_back();
-            e.topic_id = t.topic_id;
-            auto partitions = c.arena.make_array<response::partition_entry>(t.partition_indexes.size());
-            for (std::size_t p = 0; p < partitions.size(); ++p) {
-                partitions[p].partition_index = t.partition_indexes[p];
-                partitions[p].committed_offset = no_offset;
-                partitions[p].metadata = std::string_view{""};
-                partitions[p].error_code = kafka::error_code::unknown_topic_id;
-            }
-            e.partitions = partitions;
-            continue;
-        }
-        for (auto p : t.partition_indexes) wanted.wanted.push_back({known ? known->name : std::string{t.name}, p});
+    wanted_places places;
+    auto sort_out = [&] { name_topics(in, c, places, topics); };
+    if (is_large(c.arena)) {
+        auto sorting_out = aside(sort_out);
+        co_await sorting_out;
+    } else {
+        sort_out();
     }
-    auto found = co_await look_up(c, std::move(wanted));
+    auto found = co_await look_up(c, std::move(wanted), std::move(places));
     if (!found) {
         out.error_code = to_kafka(found.error());
         co_return out;
     }
-    auto known_topics = by_topic<response::topic_entry, response::partition_entry>(c, *found);
-    for (const auto& t : known_topics) topics.push_back(t);
-    out.topics = keep(c.arena, topics);
+    out.topics = co_await build<response::topic_entry, response::partition_entry>(c, std::move(*found), std::move(topics));
     co_return out;
 }
 
@@ -124,7 +180,10 @@ runtime::task<response> answer(const kafka::offset_fetch_request& in, call& c) {
     if (c.version < version_with_groups) co_return co_await answer_one(in, c);
     response out;
     auto groups = c.arena.make_array<response::group_entry>(in.groups.size());
-    for (std::size_t i = 0; i < groups.size(); ++i) groups[i] = co_await answer_group(in.groups[i], c);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        groups[i] = co_await answer_group(in.groups[i], c);
+        if (i % groups_per_turn == groups_per_turn - 1) co_await runtime::after_others();
+    }
     out.groups = groups;
     co_return out;
 }

@@ -1,0 +1,32 @@
+// One assignment of a group to be computed: from the group as it was, on a copy of what the assignor looks at, so that the group
+// can go on meanwhile. A large one takes tens of milliseconds and is computed off the loop.
+// Owner: the coordinator until it is taken, then whoever runs it.
+// Invariant: touches nothing but its own.
+#pragma once
+
+#include "coord/group/assignor.h"
+
+namespace millrace::coord {
+
+struct assignment_job {
+    struct member {
+        std::string id, instance_id;
+        std::vector<topic_id> topics;
+        partition_set current;
+    };
+
+    std::string group;
+    std::uint64_t number = 0; // among those of its coordinator
+    std::int32_t epoch = 0;   // the group's, which the assignment is for
+    assignor how = nullptr;
+    std::vector<member> members;
+    std::map<topic_id, std::int32_t> partition_counts; // of all their topics
+    assignment targets;                                // by member, once it is over
+    bool over = false;
+
+    // An upper bound on what the assignors do.
+    std::size_t steps() const;
+    void run(std::size_t steps_max); // all of it, in one go
+};
+
+} // namespace millrace::coord

@@ -1,0 +1,27 @@
+// Work on a large request or a large answer that the loop does not wait for: decoding, sorting, encoding, giving memory back.
+// Owner: the connection whose request it is.
+// Invariant: while `work` is away nobody else touches what it works with, and that lives in the awaiting coroutine or longer.
+// Where the pool's queue is full the work is done here: late for the other requests, but nothing is refused for it.
+#pragma once
+
+#include "kafka/message_arena.h"
+#include "runtime/offload.h"
+#include "runtime/shard.h"
+#include "runtime/task.h"
+
+namespace millrace::server {
+
+// Below it the work takes less time than handing it over and coming back.
+inline constexpr std::size_t aside_bytes_min = 64 << 10;
+
+// Whether messages in `arena` have so many parts that a walk through them is work of this kind.
+inline bool is_large(const kafka::message_arena& arena) { return arena.held_bytes() >= 4 * aside_bytes_min; }
+
+// auto doing = aside(work); co_await doing;
+template <class Work> runtime::task<void> aside(Work work) {
+    auto job = runtime::off_loop(*runtime::shard::current().world().offload, [&work] { work(); });
+    const bool ran = co_await job;
+    if (!ran) work();
+}
+
+} // namespace millrace::server
