@@ -7,7 +7,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bench.compare import cases, figures, loads, main, page, report  # noqa: E402
+from bench.compare import cases, figures, loads, main, page, report, stage  # noqa: E402
 from bench.compare.figures import Target, judge  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
@@ -65,6 +65,11 @@ RESULTS = [
      "targets": (Target("records_per_s", at_least=5, over="NATS JetStream"),), "rounds": rounds_of(millrace=[("records_per_s", 5)]),
      "failed": {"NATS JetStream": "missing: go"}},
 ]
+
+
+def reasons(checks):
+    checks.equal(stage.reason('{"notes": ["a connection was lost", "interrupted"]}', ""), "a connection was lost; interrupted", "why millrace-bench failed: its notes")
+    checks.equal(stage.reason("usage", "no such topic\n"), "no such topic", "why another program failed: what it complained about")
 
 
 def tables(checks):
@@ -128,7 +133,7 @@ def schedule(checks):
 
 def test():
     checks = Checks()
-    for check in (ratios, client_bound, names, bench_json, tables, pages, numbers, schedule):
+    for check in (ratios, client_bound, names, bench_json, reasons, tables, pages, numbers, schedule):
         checks.run(check.__name__, check, checks)
     checks.finish()
 

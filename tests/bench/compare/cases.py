@@ -37,14 +37,18 @@ def both(load, durability=CACHE, reference=None):
     return (Side("millrace", load, durability), Side("reference", load, reference or durability))
 
 
+def alone(load):
+    return tuple(Side(name, load, CACHE, f"{name}, fresh") for name in ("millrace", "reference"))
+
+
 def batches(records, *more):
     return ("--num-records", records, "--record-size", 1024, "--batch-bytes", 1_000_000, "--request-bytes", MIB, *more)
 
 
-def flushed(producers, records):
+def flushed(producers, records, partitions):
     """The reference is told to flush by the topic; Millrace flushes before it answers acks=all."""
     return produce("--num-records", records, "--record-size", 1024, "--batch-bytes", 1, "--acks", "all", "--connections", producers, "--depth", 1,
-                   partitions=6, configs=(("flush.messages", "1"),))
+                   partitions=partitions, configs=(("flush.messages", "1"),))
 
 
 def at_rate(rate, seconds, *more):
@@ -56,9 +60,11 @@ def compressed(codec, target):
                both(produce(*batches((200_000, 1_000_000), "--acks", 1, "--compression", codec), held=True, stored=True)), (target,))
 
 
-def durable(count, records, reach):
-    return Row("D1", f"flushed before acknowledged, {count} producer{'s' if count > 1 else ''}, one record of 1 KiB at a time each", both(flushed(count, records), DISK),
-               (Target("records_per_s", at_least=reach, instead="cpu_per_m_records"),), quick=count != 256)
+def durable(producers, records, reach, partitions=1):
+    """A flush serves the producers of one partition: what can be gathered depends on how many they share."""
+    what = f"flushed before acknowledged, {producers} producer{'s' if producers > 1 else ''}, one record of 1 KiB at a time, {partitions} partition{'s' if partitions > 1 else ''}"
+    return Row("D1", what, both(flushed(producers, records, partitions), DISK), (Target("records_per_s", at_least=reach, instead="cpu_per_m_records"),),
+               quick=producers != 256 and partitions == 1)
 
 
 def rows():
@@ -83,9 +89,11 @@ def rows():
             (Side("millrace, 1 partition", spread_over(1), CACHE, "millrace"), Side("millrace, 10,000 partitions", spread_over(10_000), CACHE, "millrace")),
             (Target("mb_per_s", at_least=0.9, side="millrace, 10,000 partitions", over="millrace, 1 partition", instead="cpu_per_gb"),
              Target("partitions_written", at_least=0.95, side="millrace, 10,000 partitions", over=None)), quick=False),
-        durable(1, (2_000, 10_000), 2),
-        durable(16, (8_000, 50_000), 10),
-        durable(256, (50_000, 200_000), 10),
+        durable(1, (1_000, 10_000), 2),
+        durable(16, (3_000, 20_000), 10),
+        durable(256, (3_000, 20_000), 10),
+        durable(16, (3_000, 30_000), 10, partitions=6),
+        durable(256, (3_000, 30_000), 10, partitions=6),
         Row("D2", "flushed before acknowledged against the reference in the page cache, batches of 1 MB",
             both(produce(*batches((300_000, 1_000_000), "--acks", "all"), held=True), DISK, CACHE), (Target("mb_per_s", at_least=1.0),), quick=False),
         Row("F1", "hot fetch, 1 MiB at a time", (*both(large.consume("--partition-fetch-bytes", PIECE)),
@@ -101,9 +109,9 @@ def rows():
         Row("L1", "end to end, 2,000 records/s of 1 KiB, 6 partitions", both(at_rate(2_000, ("6s", "20s"))),
             (Target("p50_ms", at_most=1 / 2), Target("p99_ms", at_most=1 / 20), Target("p99_9_ms", at_most=1 / 20), Target("cpu_share", at_most=1 / 4))),
         Row("L2", "end to end, 20,000 records/s of 1 KiB, 6 partitions", both(at_rate(20_000, "20s")), (Target("p99_ms", at_most=5, over=None),), quick=False),
-        Row("C1", "long polls that find nothing, as many as there may be", both(waiting),
+        Row("C1", "long polls that find nothing, as many as there may be", alone(waiting),
             (Target("cores_per_100k", at_most=0.3, over=None), Target("bytes_per_connection", at_most=4096, over=None)), quick=False),
-        Row("C2", "one record wakes all of them", both(awake), (Target("ns_per_waiter", at_most=2000, over=None),), quick=False),
+        Row("C2", "one record wakes all of them", alone(awake), (Target("ns_per_waiter", at_most=2000, over=None),), quick=False),
         Row("S2", "every request comes in at the wrong core, against the right one",
             (Side("millrace, wrong core", own_core(False), CACHE, "millrace, unmoved"), Side("millrace, right core", own_core(True), CACHE, "millrace, unmoved")),
             (Target("requests_per_s", at_least=0.9, side="millrace, wrong core", over="millrace, right core"),), quick=False),

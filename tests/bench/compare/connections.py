@@ -64,7 +64,7 @@ def waiting(stage, name):
         memory = process.resident_mib(broker.pid) - before
         time.sleep(WAIT_SECONDS)
         share = (process.cpu_seconds(broker.pid) - cpu) / (time.monotonic() - began)
-    stage.delete_topic(name, topic)
+    stage.retire(name)
     return {"cpu_share": share, "cores_per_100k": share / crowd.count * 100_000, "bytes_per_connection": memory * (1 << 20) / crowd.count, "connections": crowd.count}
 
 
@@ -79,4 +79,5 @@ def awake(stage, name):
             crowd.until("polls answered after")
             costs.append((process.cpu_seconds(broker.pid) - cpu) / crowd.count * 1e9)
         stage.delete_topic(name, topic)
+    stage.retire(name)
     return {"ns_per_waiter": sum(costs) / len(costs), "connections": crowd.count}

@@ -36,6 +36,10 @@ FIGURES = {
 }
 
 
+def limit_text(value):
+    return f"{value:g}" if value >= 100 else f"{value:.3g}"
+
+
 @dataclass(frozen=True)
 class Target:
     """`figure` of `side`, divided by that of `over` where one is named, is `at_most` or `at_least` so much. `every`: in each
@@ -50,7 +54,7 @@ class Target:
 
     def text(self):
         title, unit, _ = FIGURES[self.figure]
-        limit = f"≤ {self.at_most:.3g}" if self.at_most is not None else f"≥ {self.at_least:.3g}"
+        limit = f"≤ {limit_text(self.at_most)}" if self.at_most is not None else f"≥ {limit_text(self.at_least)}"
         what = f"{title}, {self.side}" + (f" / {self.over}" if self.over else "")
         return f"{what} {limit}" + ("" if self.over or not unit else f" {unit}") + (" in every round" if self.every else "")
 

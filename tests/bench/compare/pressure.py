@@ -4,14 +4,16 @@ import threading
 from .loads import figures_of
 
 SINGLE = ("--record-size", 100, "--batch-bytes", 1, "--connections", 50, "--depth", 5, "--acks", 1)
+# One partition where records come one by one: a request carries one batch of each partition, so that it would hold more under
+# overload than before.
 PARTITIONS, OVERLOAD = 6, 3
 CAPACITY_RECORDS = (100_000, 400_000)
 LOAD_SECONDS = ("6s", "15s")
 
 
-def capacity(stage, name, *words):
+def capacity(stage, name, partitions, *words):
     """Records a second in a closed loop."""
-    topic = stage.make_topic(name, PARTITIONS)
+    topic = stage.make_topic(name, partitions)
     said, _ = stage.bench(name, "produce", "--topic", topic, "--num-records", CAPACITY_RECORDS, *words)
     stage.delete_topic(name, topic)
     return said["sections"][0]["records_per_second"]
@@ -20,10 +22,10 @@ def capacity(stage, name, *words):
 def overload(seconds):
     """Three times what fits is offered; what of the capacity is still accepted, and whether all that was accepted is there."""
     def load(stage, name):
-        most = capacity(stage, name, *SINGLE)
-        topic = stage.make_topic(name, PARTITIONS)
+        most = capacity(stage, name, 1, *SINGLE)
+        topic = stage.make_topic(name)
         said, cost = stage.bench(name, "produce", "--topic", topic, "--rate", int(most * OVERLOAD), "--duration", (f"{seconds // 6}s", f"{seconds}s"), *SINGLE)
-        stored = sum(stage.records_stored(name, topic, PARTITIONS))
+        stored = sum(stage.records_stored(name, topic, 1))
         stage.delete_topic(name, topic)
         section = said["sections"][0]
         return {**figures_of(said, cost), "kept": section["records_per_second"] / most, "lost": max(0, section["records"] + section["warm_up_records"] - stored)}
@@ -37,7 +39,7 @@ def drain(records):
 
     def load(stage, name):
         if "rate" not in known:
-            known["rate"] = int(capacity(stage, "reference", *batched) / 2)
+            known["rate"] = int(capacity(stage, "reference", PARTITIONS, *batched) / 2)
         old, new, drained, producing = stage.make_topic(name), stage.make_topic(name, PARTITIONS), [], threading.Event()
         stage.bench(name, "produce", "--topic", old, "--num-records", records, "--record-size", 1024, "--batch-bytes", 1_000_000, "--acks", 1)
 

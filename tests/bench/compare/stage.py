@@ -30,9 +30,19 @@ def new_reference(options=()):
 MAKERS = {
     "millrace": lambda: Broker(options=OPTIONS),
     "reference": new_reference,
+    "millrace, fresh": lambda: Broker(options=OPTIONS),  # with no memory that other rows have left
+    "reference, fresh": new_reference,
     "millrace, placed": lambda: Broker(options=OPTIONS),  # on a core of its own, its clients on the other one
     "millrace, unmoved": lambda: Broker(options=(*OPTIONS, "--connection.move.bytes", "0")),  # a connection stays where it came in
 }
+
+
+def reason(said, complained):
+    """Why a program failed, from what it printed: millrace-bench has it among the notes of its JSON."""
+    try:
+        return "; ".join(json.loads(said)["notes"])
+    except (ValueError, KeyError):
+        return (complained or said).strip()[-400:]
 
 
 def finished(words, limit=SECONDS_MAX):
@@ -57,7 +67,7 @@ def finished(words, limit=SECONDS_MAX):
         out.seek(0), err.seek(0)
         said, why = out.read(), err.read()
     if child.returncode:
-        raise RuntimeError(f"{os.path.basename(str(words[0]))} ended with status {child.returncode}: {(why or said).strip()[-400:]}")
+        raise RuntimeError(f"{os.path.basename(str(words[0]))} ended with status {child.returncode}: {reason(said, why)}")
     return said, used.ru_utime + used.ru_stime, took
 
 
