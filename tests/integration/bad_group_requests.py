@@ -148,7 +148,7 @@ class Groups:
 
 
 MEMBERS_MANY = 100_000
-COMMITS_MANY = 20_000  # that are written, so that a round has several of each kind
+COMMITS_MANY = 5_000  # that are written, so that a round has several of each kind
 # What grows into automata of gigabytes, what recurses, and what is no regular expression; with the code.
 REGEXES = {"repetitions of repetitions": ("(((a{1,100}){1,100}){1,100}){1,100}", INVALID_REGEX),
            "a repetition too large": ("a{1,100000}", INVALID_REGEX), "10,000 groups in groups": ("(" * 10_000 + ")" * 10_000, NONE),
@@ -336,7 +336,7 @@ def neighbours(checks):
             client.make_topic(TOPIC, 2)
         g = Groups(broker.address)
         g.find("quiet")
-        generation, member = g.enter("quiet")
+        generation, member = g.enter("quiet", session_ms=600_000)  # longer than any pause between two rounds
         rounds_wanted, attempts = (ROUNDS, ATTEMPTS) if "--check" in sys.argv else (1, 1)
         for attempt in range(attempts):  # what stalls a shard stalls it each time; a machine that is busy otherwise does not
             alone, light, heavy = [], [], []

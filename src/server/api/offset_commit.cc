@@ -14,7 +14,7 @@ constexpr std::int16_t version_with_topic_id = 10, version_with_member_epoch = 9
 
 // What is decided, and written, in one go. Each partition has a code of its own, so more are several decisions, with other
 // requests between them; another commit may come between, as it may before or after.
-constexpr std::size_t slice_entries_max = 500, slice_bytes_max = 256 << 10;
+constexpr std::size_t slice_entries_max = 1000, slice_bytes_max = 256 << 10;
 
 // One that exists, and where its code goes.
 struct known_entry {
