@@ -8,12 +8,12 @@ import sys
 import tempfile
 import time
 
-from .broker import START_SECONDS, TREE, Broker, answers, clean_environment, free_port
+from .broker import TREE, Broker, answers, clean_environment, free_port
 
 JVM = ("-Xmx1g -Xms1g -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 "
        "-XX:+ExplicitGCInvokesConcurrent -XX:MaxInlineLevel=15 -Djava.awt.headless=true").split()
 LOGGER = f"-Dlog4j2.configurationFile={TREE}/tests/clients/java/log4j2.properties"
-FORMAT_SECONDS = 120
+FORMAT_SECONDS, START_SECONDS = 120, 90  # a busy machine takes long to start a JVM
 
 
 def jars():
@@ -31,8 +31,9 @@ class Kafka:
     name = "reference"
 
     def __init__(self, options=()):
+        self.class_path = jars() + "/*"
         self.home, self.process = tempfile.mkdtemp(prefix="millrace-reference-"), None
-        self.address, self.class_path = ("127.0.0.1", free_port()), jars() + "/*"
+        self.address = ("127.0.0.1", free_port())
         self.stderr_path, self.log_dir = os.path.join(self.home, "stderr"), os.path.join(self.home, "data")
         self.settings = os.path.join(self.home, "server.properties")
         host, port = self.address
@@ -67,8 +68,9 @@ class Kafka:
         deadline = time.monotonic() + START_SECONDS
         while not answers(self.address):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                ended, said = self.process.poll(), self.said()[-1500:]
                 self.close()
-                raise RuntimeError(f"the reference does not serve; it said:\n{self.said()[-1500:]}")
+                raise RuntimeError(f"the reference does not serve ({'still starting' if ended is None else f'ended with status {ended}'}); it said:\n{said}")
             time.sleep(0.05)
         return self
 

@@ -69,7 +69,7 @@ def durable(producers, records, reach, partitions=1):
 
 def rows():
     large = Filled(*batches((300_000, 1_000_000)))
-    small = Filled("--num-records", (60_000, 200_000), "--record-size", 4000, "--batch-bytes", 4096)
+    small = Filled("--num-records", (30_000, 200_000), "--record-size", 4000, "--batch-bytes", 4096)
     size = tuple(1024 * n for n in (300_000, 1_000_000))
     faster = lambda reach: Target("requests_per_s", at_least=reach, instead="cpu_per_m_requests")
     return [

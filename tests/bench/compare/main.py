@@ -125,11 +125,15 @@ def main():
     stage, began = Stage(asked.quick), time.monotonic()
     try:
         rivals.prepare({row.id for row in rows})
-        stage.broker("reference"), stage.broker("millrace")
+        for name in ("reference", "millrace"):
+            try:
+                stage.broker(name)
+            except Exception as why:
+                print(f"no {name}: {why}", flush=True)
         began = time.monotonic()
         schedule = Schedule(asked.quick, asked.rounds, len(rows), time.monotonic)
         warm_up.warm(stage)
-        print(f"both brokers are warm after {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{' and '.join(stage.brokers)}: warm after {time.monotonic() - began:.0f} s", flush=True)
         for row in rows:
             result = {"id": row.id, "what": row.what, "sides": [(side.name, side.durability) for side in row.sides], "targets": row.targets,
                       "rounds": {}, "failed": {}}

@@ -73,7 +73,7 @@ def finished(words, limit=SECONDS_MAX):
 
 class Stage:
     def __init__(self, quick):
-        self.quick, self.brokers, self.topics = quick, {}, 0
+        self.quick, self.brokers, self.broken, self.topics = quick, {}, {}, 0
         self.home = tempfile.mkdtemp(prefix="millrace-compare-")
 
     def count(self, size):
@@ -81,13 +81,19 @@ class Stage:
         return size[0 if self.quick else 1] if isinstance(size, tuple) else size
 
     def broker(self, name):
+        """One that does not start is not tried again: each row that wants it says why."""
+        if name in self.broken:
+            raise RuntimeError(self.broken[name])
         if name not in self.brokers:
-            made = MAKERS[name]()
+            made = None
             try:
+                made = MAKERS[name]()
                 with on_core(SERVER_CORE if "placed" in name else None):
                     made.start()
-            except BaseException:
-                made.close()
+            except BaseException as why:
+                if made:
+                    made.close()
+                self.broken[name] = f"it does not start: {why}"
                 raise
             self.brokers[name] = made
         return self.brokers[name]
