@@ -1,5 +1,7 @@
 #include "broker/counters_line.h"
 
+#include "kafka/api_key.h"
+
 namespace millrace::broker {
 
 namespace {
@@ -9,6 +11,32 @@ void field(std::string& out, const char* name, std::uint64_t value) {
     out += name;
     out += "\":";
     out += std::to_string(value);
+}
+
+// As many buckets as hold something, so that the line stays short.
+void field(std::string& out, const char* name, const runtime::log2_histogram& of) {
+    std::size_t used = runtime::log2_histogram::buckets;
+    while (used > 0 && of.read(used - 1) == 0) --used;
+    out += ",\"";
+    out += name;
+    out += "\":[";
+    for (std::size_t i = 0; i < used; ++i) out += (i ? "," : "") + std::to_string(of.read(i));
+    out += ']';
+}
+
+void longest_stall(std::string& out, const runtime::stall_record& of) {
+    field(out, "longest_stall_ns", of.ns());
+    out += ",\"longest_stall_cause\":[";
+    if (of.ns() > 0) {
+        out += std::string{"\""} + name_of(of.part()) + '"';
+        auto steps = of.steps();
+        for (std::size_t i = 0; i < static_cast<std::size_t>(runtime::step::kinds); ++i)
+            if (auto s = static_cast<runtime::step>(i); steps.has(s)) out += std::string{",\""} + name_of(s) + '"';
+        for (std::int16_t key = 0; key < static_cast<std::int16_t>(runtime::step_keys_max); ++key)
+            if (steps.has(runtime::request_step(key)))
+                out += ",\"request " + std::string{kafka::name_of(static_cast<kafka::api_key>(key))} + '"';
+    }
+    out += ']';
 }
 
 } // namespace
@@ -23,11 +51,12 @@ std::string counters_line(node& n) {
         MR_FIELD(c, turns);
         MR_FIELD(c, waits);
         MR_FIELD(c, busy_ns);
-        MR_FIELD(c, stalls_parse);
-        MR_FIELD(c, stalls_append);
-        MR_FIELD(c, stalls_commit);
-        MR_FIELD(c, stalls_send);
-        MR_FIELD(c, longest_stall_ns);
+        field(out, "turn_us", c.turn_us);
+        for (std::size_t i = 0; i < runtime::turn_parts; ++i) {
+            auto name = std::string{"stalls_"} + name_of(static_cast<runtime::turn_part>(i));
+            field(out, name.c_str(), c.stalls[i].read());
+        }
+        longest_stall(out, c.longest_stall);
         MR_FIELD(c, doorbells_rung);
         MR_FIELD(c, messages_sent);
         MR_FIELD(c, messages_delayed);
@@ -47,6 +76,9 @@ std::string counters_line(node& n) {
         MR_FIELD(c, appends_slow);
         MR_FIELD(c, appends_ring);
         MR_FIELD(c, syncs);
+        MR_FIELD(c, flushes);
+        field(out, "flush_batches", c.flush_batches);
+        field(out, "flush_bytes", c.flush_bytes);
         const auto& s = host->context().stats;
         MR_FIELD(s, connections_accepted);
         MR_FIELD(s, connections_closed);

@@ -98,6 +98,8 @@ void partition_log::write_finished() {
                       static_cast<std::uint32_t>(s.size_bytes), size});
         s.note_batch(e->last_offset, e->max_timestamp, size, config_.index_interval_bytes);
         written_ = e->last_offset + 1;
+        ++uncommitted_batches_;
+        uncommitted_bytes_ += size;
         e->res = static_cast<int>(size);
         shard_.post(*e);
     }

@@ -37,8 +37,11 @@ void committer::start() {
     operations_left_ = 1; // held until all are started: some may be done at once
     if (!offline()) {
         ++commits_;
+        std::uint64_t batches = 0, bytes = 0;
         for (auto& m : in_flight_) {
             auto& job = static_cast<commit_job&>(m);
+            batches += job.batches;
+            bytes += job.bytes;
             operations_left_ += job.file_count + (job.directory.empty() ? 0 : 1);
             for (std::size_t i = 0; i < job.file_count; ++i) {
                 job.syncs[i].job = &job;
@@ -48,6 +51,10 @@ void committer::start() {
             files_synced_ += job.file_count;
             if (!job.directory.empty()) scope_.spawn(sync_directory(job.directory));
         }
+        auto& stats = runtime::shard::current().stats();
+        stats.flushes.add(1);
+        stats.flush_batches.record(batches);
+        stats.flush_bytes.record(bytes);
     }
     one_done(true);
 }

@@ -28,6 +28,8 @@ struct commit_job : runtime::message {
 
     std::array<runtime::file*, files_max> files{};
     std::size_t file_count = 0;
+    std::uint64_t batches = 0; // written since this log's last commit, and their bytes: for the counters
+    std::uint64_t bytes = 0;
     std::string directory; // to sync too, when not empty: a file was created in it
     void (*done)(commit_job&) noexcept = nullptr; // on the shard that submitted
     bool failed = false;

@@ -83,6 +83,9 @@ runtime::task<void> partition_log::flush_loop() {
         committing_.directory.clear();
         if (directory_dirty_) committing_.directory = directory_;
         directory_dirty_ = false;
+        // Of several segments the last may have to wait for the next commit; its batches are counted with this one.
+        committing_.batches = std::exchange(uncommitted_batches_, 0);
+        committing_.bytes = std::exchange(uncommitted_bytes_, 0);
         commit group{*this};
         bool ok = co_await group;
         if (!ok) {

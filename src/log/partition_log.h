@@ -28,7 +28,8 @@ namespace millrace::log {
 
 // One validated, already patched batch. `done`: res >= 0: written and readable; < 0: -errno.
 struct append_entry : runtime::completion, hook_of<struct append_tag> {
-    using completion::completion;
+    append_entry() { kind = runtime::step::append_written; }
+    explicit append_entry(done_fn fn) : completion{fn, runtime::step::append_written} {}
     bytes_view batch; // stays valid until done
     log_offset base_offset = no_offset, last_offset = no_offset;
     timestamp_ms max_timestamp = no_timestamp;
@@ -38,7 +39,8 @@ struct append_entry : runtime::completion, hook_of<struct append_tag> {
 
 // `done`: res >= 0: flushed_offset() >= up_to; < 0: the directory is offline.
 struct flush_waiter : runtime::completion, hook_of<struct flush_tag> {
-    using completion::completion;
+    flush_waiter() { kind = runtime::step::flushed; }
+    explicit flush_waiter(done_fn fn) : completion{fn, runtime::step::flushed} {}
     log_offset up_to{0};
 };
 
@@ -221,6 +223,7 @@ class partition_log {
     bool rolling_ = false, write_in_flight_ = false, flush_running_ = false;
     bool directory_dirty_ = false; // a file was created in it
     log_offset flush_wanted_{0};
+    std::uint64_t uncommitted_batches_ = 0, uncommitted_bytes_ = 0; // since the last commit began
 
     intrusive_list<append_entry, append_tag> queue_, in_flight_;
     intrusive_list<flush_waiter, flush_tag> flush_waiters_;

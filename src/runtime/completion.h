@@ -4,6 +4,8 @@
 // ready list, never from inside the call that started the operation.
 #pragma once
 
+#include "runtime/step.h"
+
 #include <cstdint>
 
 namespace millrace::runtime {
@@ -14,10 +16,10 @@ struct completion {
     done_fn done = nullptr;
     completion* next = nullptr; // link in the shard's ready list
     int res = 0;                // >= 0: count or handle; < 0: -errno, as the kernel gives it
-    std::uint32_t flags = 0;
+    step kind = step::other;    // what its run counts as in a turn that takes long
 
     completion() = default;
-    explicit completion(done_fn fn) : done{fn} {}
+    explicit completion(done_fn fn, step s = step::other) : done{fn}, kind{s} {}
     completion(const completion&) = delete;
     completion& operator=(const completion&) = delete;
 };

@@ -3,34 +3,22 @@
 // Invariant: a counter never goes down; a reader may see one counter newer than another.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
+#include "runtime/counter.h"
+#include "runtime/histogram.h"
+#include "runtime/stall.h"
+
+#include <array>
 
 namespace millrace::runtime {
-
-// One writer, any readers: an add without a locked instruction.
-class counter {
-  public:
-    void add(std::uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-    void raise_to(std::uint64_t n) {
-        if (n > value_.load(std::memory_order_relaxed)) value_.store(n, std::memory_order_relaxed);
-    }
-    std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
-
-  private:
-    std::atomic<std::uint64_t> value_{0};
-};
 
 struct counters {
     // loop
     counter turns;
     counter waits;               // turns that ended in a sleeping wait
     counter busy_ns;             // in turns; what the kernel does for the ring while we wait is not in it
-    counter stalls_parse;        // turns over stall_threshold, by the phase that took longest
-    counter stalls_append;
-    counter stalls_commit;
-    counter stalls_send;
-    counter longest_stall_ns;
+    log2_histogram turn_us;      // how long they took, counted as busy_ns is
+    std::array<counter, turn_parts> stalls; // turns over stall_threshold, by the part that took longest
+    stall_record longest_stall;
     counter doorbells_rung;
     counter messages_sent;       // to other shards
     counter messages_delayed;    // mailbox was full, sent a turn later
@@ -52,7 +40,11 @@ struct counters {
     counter appends_inline;
     counter appends_slow;        // inline appends over append_slow_threshold
     counter appends_ring;
-    counter syncs;
+    counter syncs;               // of files
+    // commits: on the shard that is home to a log directory's committer
+    counter flushes;             // of a log directory: one serves all batches that waited when it began
+    log2_histogram flush_batches; // how many batches each of them made durable
+    log2_histogram flush_bytes;
 };
 
 } // namespace millrace::runtime

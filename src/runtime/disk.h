@@ -21,7 +21,8 @@ namespace millrace::runtime {
 
 // An operation on a file. `res` >= 0: bytes; < 0: -errno.
 struct file_op : completion {
-    using completion::completion;
+    file_op() { kind = step::file_done; }
+    explicit file_op(done_fn fn) : completion{fn, step::file_done} {}
     // Space for the implementation; callers do not look.
     const void* impl_data = nullptr;
     std::uint64_t impl_position = 0;

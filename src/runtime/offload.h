@@ -11,7 +11,7 @@
 namespace millrace::runtime {
 
 struct offload_job : completion {
-    using completion::completion;
+    explicit offload_job(done_fn fn) : completion{fn, step::offloaded} {}
     virtual void run() noexcept = 0; // on a pool thread (sim: inline, at a time it chooses)
   protected:
     ~offload_job() = default;

@@ -6,6 +6,11 @@ namespace millrace::runtime {
 
 namespace {
 thread_local shard* current = nullptr;
+
+constexpr step phase_step(phase p) {
+    return static_cast<step>(static_cast<std::size_t>(step::append) + static_cast<std::size_t>(p));
+}
+static_assert(phase_step(phase::commit) == step::commit && phase_step(phase::send) == step::send);
 }
 
 current_shard::current_shard(shard& s) : previous_{current} { current = &s; }
@@ -82,6 +87,7 @@ bool shard::deliver() {
     own.splice_back(to_self_);
     while (message* m = own.pop_front()) {
         any = true;
+        steps_->add(step::message);
         m->arrived(*m);
     }
     if (!group_) return any;
@@ -93,6 +99,7 @@ bool shard::deliver() {
             message* m = box.pop();
             if (!m) break;
             any = true;
+            steps_->add(step::message);
             m->arrived(*m);
         }
     }
@@ -112,8 +119,11 @@ bool shard::run_ready() {
     constexpr unsigned clock_every = 16; // reading the clock costs about as much as a small completion
     unsigned n = 0;
     while (completion* c = ready_.pop()) {
+        steps_->add(c->kind);
         c->done(*c);
-        if (++n % clock_every == 0 && world_.clock->now() - turn_began_ >= limits_.turn_max) return ready_.empty();
+        if (++n % clock_every != 0) continue;
+        if (world_.clock->now() - turn_began_ >= limits_.turn_max) return ready_.empty();
+        steps_->clear(); // none of them took long
     }
     return true;
 }
@@ -121,6 +131,7 @@ bool shard::run_ready() {
 bool shard::run_phase(phase p) {
     auto& members = phases_[static_cast<std::size_t>(p)];
     if (members.empty()) return true;
+    steps_->add(phase_step(p));
     intrusive_list<phase_member, phase_tag> now_running;
     now_running.splice_back(members);
     bool all = true;
@@ -133,39 +144,49 @@ bool shard::run_phase(phase p) {
     return all && members.empty();
 }
 
+// `ends`: when each part of this turn ended.
+void shard::note_stall(const std::array<mono_time, turn_parts>& ends) {
+    auto longest = ends[0] - turn_began_;
+    std::size_t part = 0;
+    for (std::size_t i = 1; i < turn_parts; ++i)
+        if (ends[i] - ends[i - 1] > longest) longest = ends[i] - ends[i - 1], part = i;
+    stats_.stalls[part].add(1);
+    stats_.longest_stall.note(static_cast<std::uint64_t>((ends.back() - turn_began_).count()), static_cast<turn_part>(part),
+                              part_steps_[part]);
+}
+
 void shard::turn() {
     current_shard mark{*this};
     now_ = turn_began_ = world_.clock->now();
     stats_.turns.add(1);
+    part_steps_ = {};
+    steps_ = part_steps_.data();
     append_left_ = limits_.append_bytes_max;
     send_left_ = limits_.send_bytes_max;
 
-    timers_.advance(now_);
+    if (timers_.advance(now_)) steps_->add(step::timer);
     bool idle = run_ready();
     while (deliver() && idle && world_.clock->now() - turn_began_ < limits_.turn_max) idle = run_ready();
     auto parsed = world_.clock->now();
+    ++steps_;
     idle = run_phase(phase::append) && idle;
     auto appended = world_.clock->now();
+    ++steps_;
     // Inline appends finish at once: their answers belong to this turn.
     idle = run_ready() && idle;
     idle = run_phase(phase::commit) && idle;
     auto committed = world_.clock->now();
+    ++steps_;
     idle = run_ready() && idle;
     idle = run_phase(phase::send) && idle;
     // What was sent at once frees its connection, whose next receive then goes out with this turn's enter.
     idle = run_ready() && idle;
     idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
     auto sent = world_.clock->now();
-    stats_.busy_ns.add(static_cast<std::uint64_t>((sent - turn_began_).count()));
-    if (sent - turn_began_ >= limits_.stall_threshold) {
-        auto longest = parsed - turn_began_;
-        counter* cause = &stats_.stalls_parse;
-        if (appended - parsed > longest) longest = appended - parsed, cause = &stats_.stalls_append;
-        if (committed - appended > longest) longest = committed - appended, cause = &stats_.stalls_commit;
-        if (sent - committed > longest) longest = sent - committed, cause = &stats_.stalls_send;
-        cause->add(1);
-        stats_.longest_stall_ns.raise_to(static_cast<std::uint64_t>((sent - turn_began_).count()));
-    }
+    const auto took = static_cast<std::uint64_t>((sent - turn_began_).count());
+    stats_.busy_ns.add(took);
+    stats_.turn_us.record(took / 1000);
+    if (sent - turn_began_ >= limits_.stall_threshold) note_stall({parsed, appended, committed, sent});
 
     if (group_) {
         flush_delayed();

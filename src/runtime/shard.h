@@ -85,6 +85,9 @@ class shard {
         if (!m.linked()) phases_[static_cast<std::size_t>(p)].push_back(m);
     }
 
+    // What runs now is of this kind too; for who knows better than the completion that brought it.
+    void note_step(step s) { steps_->add(s); }
+
     // What is left of this turn's bounds; the append and send phases ask before and tell after.
     std::size_t append_bytes_left() const { return append_left_; }
     std::size_t send_bytes_left() const { return send_left_; }
@@ -108,6 +111,7 @@ class shard {
     bool run_ready();
     bool deliver();
     bool run_phase(phase p);
+    void note_stall(const std::array<mono_time, turn_parts>& ends);
     void flush_delayed();
     void ring_touched();
     bool has_mail() const;
@@ -129,6 +133,8 @@ class shard {
     std::size_t append_left_ = 0;
     std::size_t send_left_ = 0;
     bool stopping_ = false;
+    std::array<step_set, turn_parts> part_steps_; // of this turn; in each since the clock was last looked at
+    step_set* steps_ = part_steps_.data();        // of the part that runs
     counters stats_;
     alignas(64) std::atomic<bool> asleep_{false};
 };

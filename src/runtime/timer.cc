@@ -46,8 +46,9 @@ void timer_wheel::cascade(int level) {
     }
 }
 
-void timer_wheel::advance(mono_time now) {
-    if (now < start_) return;
+bool timer_wheel::advance(mono_time now) {
+    if (now < start_) return false;
+    bool any = false;
     auto target = static_cast<std::uint64_t>((now - start_).count()) / static_cast<std::uint64_t>(tick.count());
     while (current_ < target) {
         // Jump over ticks in which nothing can happen.
@@ -56,8 +57,12 @@ void timer_wheel::advance(mono_time now) {
             if ((current_ & ((std::uint64_t{1} << (slot_bits * level)) - 1)) == 0) cascade(level);
         slot due;
         due.splice_back(wheel_[0][current_ & (slots - 1)]);
-        while (timer* t = due.pop_front()) t->fired(*t);
+        while (timer* t = due.pop_front()) {
+            any = true;
+            t->fired(*t);
+        }
     }
+    return any;
 }
 
 std::uint64_t timer_wheel::next_stop() {

@@ -33,8 +33,8 @@ class timer_wheel {
     void arm(timer& t, mono_time deadline);
     static void cancel(timer& t) noexcept { t.unlink(); }
 
-    // Fires what is due at `now`, in deadline order by tick. A timer may arm or cancel any timer meanwhile.
-    void advance(mono_time now);
+    // Fires what is due at `now`, in deadline order by tick; true if anything was. A timer may arm or cancel any timer meanwhile.
+    bool advance(mono_time now);
 
     // When `advance` must next be called at the latest; `never` if nothing is armed. May be earlier than the first
     // deadline by the coarseness of its level, never later.

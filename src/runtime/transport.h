@@ -36,7 +36,8 @@ struct outgoing_piece {
 // One message on its way out. `done` runs when its last byte has been given to the kernel (res = 0), or when the stream
 // failed (res < 0); until then memory and files stay valid.
 struct outgoing : completion, hook_of<struct outgoing_tag> {
-    using completion::completion;
+    outgoing() { kind = step::sent; }
+    explicit outgoing(done_fn fn) : completion{fn, step::sent} {}
     std::vector<outgoing_piece> pieces; // reused; cleared by the owner
     std::uint32_t impl_piece = 0;       // cursor of the implementation
     std::uint32_t impl_offset = 0;
@@ -44,7 +45,8 @@ struct outgoing : completion, hook_of<struct outgoing_tag> {
 
 // A receive in flight. After `done`: res > 0: bytes; 0: the peer has closed; < 0: -errno.
 struct receive_op : completion {
-    using completion::completion;
+    receive_op() { kind = step::received; }
+    explicit receive_op(done_fn fn) : completion{fn, step::received} {}
     // receive(): the bytes, in a buffer lent by the stream until the next receive or release on it.
     bytes_view bytes;
     mutable_bytes impl_into;

@@ -89,6 +89,7 @@ task<bool> connection::leave() {
     moving_.peer_host = peer_host_;
     moving_.advertised = std::move(advertised_);
     moving_.received.assign(rest_.begin(), rest_.end());
+    runtime::shard::current().stats().bytes_copied.add(rest_.size());
     moving_.session = std::move(session_);
     moving_.choice = choice_;
     co_return true;
@@ -106,6 +107,7 @@ task<connection::next> connection::next_frame(frame& out) {
             co_return next::ended;
         }
         if (assembler_.now() == state::complete) {
+            runtime::shard::current().stats().bytes_copied.add(assembler_.copied_bytes());
             out = assembler_.take_frame();
             if (!reserved_bytes_) {
                 auto room = here_.request_bytes.take(out.size);
@@ -198,6 +200,7 @@ task<bool> connection::serve_frame(frame request) {
         here_.request_bytes.give_back(request_bytes);
         co_return false;
     }
+    runtime::shard::current().note_step(runtime::request_step(header.key));
     const bool is_produce = header.key == static_cast<std::int16_t>(kafka::api_key::produce);
     while (is_produce ? in_flight_ >= produces_in_flight_max : in_flight_ > 0) {
         set_aside_rest();

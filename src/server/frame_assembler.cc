@@ -75,6 +75,7 @@ frame frame_assembler::take_frame() {
     frame out{std::move(memory_), size_};
     state_ = state::collecting;
     prefix_filled_ = size_ = filled_ = capacity_ = 0;
+    copied_ = 0;
     return out;
 }
 

@@ -55,7 +55,7 @@ class frame_assembler {
     std::int64_t announced_bytes() const { return announced_; }
     std::size_t held_bytes() const { return capacity_; }
     std::size_t arrived_bytes() const { return filled_; } // of the current frame
-    std::uint64_t copied_bytes() const { return copied_; }
+    std::uint64_t copied_bytes() const { return copied_; }     // of the current frame, for the counters
 
   private:
     void announced();

@@ -42,7 +42,6 @@ void schedule::complete_later(shard& home, completion& op, int res) {
 
 void schedule::complete(shard& home, completion& op, int res) {
     op.res = res;
-    op.flags = 0;
     note(std::uint64_t{home.id().value} << 32 | static_cast<std::uint32_t>(res));
     home.post(op);
     wake(home.id());

@@ -66,6 +66,25 @@ TEST_CASE("log: a failed sync takes the directory offline and is not tried again
     CHECK_FALSE(f.await(f.log->close()));
 }
 
+TEST_CASE("log: a flush is counted once, with the batches and bytes that it made durable") {
+    fixture f;
+    REQUIRE(f.open());
+    const auto& stats = f.shard.stats();
+    const auto before = stats.flushes.read();
+    std::uint64_t bytes = 0;
+    for (int i = 0; i < 3; ++i) bytes += f.append(1).bytes.size();
+    f.turns();
+    REQUIRE(f.flush({3}));
+    CHECK(stats.flushes.read() == before + 1);
+    CHECK(stats.flush_batches.read(2) == 1); // 2 or 3
+    CHECK(stats.flush_bytes.read(static_cast<std::size_t>(std::bit_width(bytes))) == 1);
+    f.append(1);
+    f.turns();
+    REQUIRE(f.flush({4}));
+    CHECK(stats.flush_batches.read(1) == 1);
+    REQUIRE(f.await(f.log->close()));
+}
+
 TEST_CASE("committer: what arrives during a commit forms the next one") {
     fixture f;
     REQUIRE(f.open());

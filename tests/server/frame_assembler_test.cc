@@ -94,6 +94,16 @@ TEST_CASE("frame assembler: impossible sizes are refused as soon as they are rea
     }
 }
 
+TEST_CASE("frame assembler: the bytes copied are counted anew for each frame") {
+    frame_assembler a{100 << 20};
+    auto wire = framed(1000, 4);
+    for (int i = 0; i < 2; ++i) {
+        CHECK(a.take(wire) == wire.size());
+        CHECK(a.copied_bytes() == 1000);
+        (void)a.take_frame();
+    }
+}
+
 TEST_CASE("frame assembler: a megabyte batch is received in place but for its beginning") {
     frame_assembler a{100 << 20};
     auto wire = framed(1'000'000, 4);
