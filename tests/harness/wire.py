@@ -111,11 +111,15 @@ class Connection:
     def __exit__(self, *_):
         self.close()
 
-    def send(self, api, version, body, flexible=False):
-        """The correlation id of the request."""
+    def frame(self, api, version, body, flexible=False):
+        """The bytes of a request, for whoever sends several at once."""
         self.correlation += 1
         header = struct.pack(">hhi", api, version, self.correlation) + string("millrace-test") + b"\0" * flexible
-        self.socket.sendall(struct.pack(">i", len(header) + len(body)) + header + body)
+        return struct.pack(">i", len(header) + len(body)) + header + body
+
+    def send(self, api, version, body, flexible=False):
+        """The correlation id of the request."""
+        self.socket.sendall(self.frame(api, version, body, flexible))
         return self.correlation
 
     def receive(self):
