@@ -69,7 +69,7 @@ def durable(producers, records, reach, partitions=1):
 
 def rows():
     large = Filled(*batches((300_000, 1_000_000)))
-    small = Filled("--num-records", (30_000, 200_000), "--record-size", 4000, "--batch-bytes", 4096)
+    small = Filled("--num-records", (6_000, 40_000), "--record-size", 4000, "--batch-bytes", 4096)
     size = tuple(1024 * n for n in (300_000, 1_000_000))
     faster = lambda reach: Target("requests_per_s", at_least=reach, instead="cpu_per_m_requests")
     return [
@@ -101,7 +101,7 @@ def rows():
             Side("pump, placed", mean_of((2, 6), pump("asked", size, PIECE, placed=True)), "none: sendfile of what is asked for")),
             (Target("cpu_per_gb", at_most=1.15, side="millrace, placed", over="pump, placed"), Target("cpu_per_gb", at_most=1.0, every=True)), topics=large),
         Row("F1", "the same by a librdkafka consumer", both(large.rdkafka((300_000, 1_000_000))), (Target("cpu_per_gb", at_most=1.0, every=True),), topics=large),
-        Row("F2", "hot fetch, 4 KiB at a time, 16 readers", both(small.consume("--partition-fetch-bytes", 4096, "--fetch-bytes", 4096, "--consumers", (2, 16))), (faster(5),), topics=small),
+        Row("F2", "hot fetch, 4 KiB at a time, 16 readers", both(small.consume("--partition-fetch-bytes", 4096, "--fetch-bytes", 4096, "--consumers", 16)), (faster(5),), topics=small),
         Row("F3", "a backlog of 1 GB is drained while half of what fits is produced", both(drain((200_000, 1_000_000))), (Target("p99_ms", at_most=1 / 5),), quick=False, rounds_max=5),
         Row("F4", "fresh records of 1 KiB to 8 readers, 20,000 a second",
             both(end_to_end("fanout", "--consumers", 8, "--rate", 20_000, "--record-size", 1024, "--acks", 1, "--linger", "5ms", "--warm-up", "1s", "--duration", ("4s", "10s"))),

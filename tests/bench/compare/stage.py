@@ -73,7 +73,7 @@ def finished(words, limit=SECONDS_MAX):
 
 class Stage:
     def __init__(self, quick):
-        self.quick, self.brokers, self.broken, self.topics = quick, {}, {}, 0
+        self.quick, self.brokers, self.broken, self.stored, self.topics = quick, {}, {}, {}, 0
         self.home = tempfile.mkdtemp(prefix="millrace-compare-")
 
     def count(self, size):
