@@ -103,7 +103,8 @@ def wanted(options):
     ids = {id.upper() for word in options.case for id in word.split(",")}
     unknown = ids - {row.id for row in rows}
     if unknown:
-        sys.exit(f"tools/compare: no case {', '.join(sorted(unknown))}; there are {', '.join(dict.fromkeys(row.id for row in rows))}")
+        print(f"tools/compare: no case {', '.join(sorted(unknown))}; there are {', '.join(dict.fromkeys(row.id for row in rows))}", file=sys.stderr)
+        sys.exit(2)
     return [row for row in rows if row.id in ids]
 
 
