@@ -15,7 +15,7 @@ std::size_t frame_assembler::take(bytes_view arrived) {
         if (prefix_filled_ == sizeof prefix_) announced();
     }
     while (state_ == state::collecting && used < arrived.size()) {
-        if (filled_ == capacity_) grow();
+        if (filled_ == capacity_) grow(arrived.size() - used);
         std::size_t n = std::min(arrived.size() - used, capacity_ - filled_);
         std::memcpy(memory_.get() + filled_, arrived.data() + used, n);
         copied_ += n;
@@ -37,8 +37,11 @@ void frame_assembler::announced() {
     size_ = static_cast<std::size_t>(announced_);
 }
 
-void frame_assembler::grow() {
-    std::size_t wanted = filled_ < proof_bytes ? proof_bytes : std::max(first_allocation_bytes_max, filled_ * growth_factor);
+// `here`: has arrived and is about to be taken. It counts as proof already, so that a frame whose beginning came in one
+// piece is allocated once, and the beginning copied once.
+void frame_assembler::grow(std::size_t here) {
+    std::size_t proven = filled_ + here;
+    std::size_t wanted = proven < proof_bytes ? proof_bytes : std::max(first_allocation_bytes_max, proven * growth_factor);
     wanted = std::min(wanted, size_);
     MR_ASSERT(wanted > capacity_, "a frame that is full does not grow");
     auto larger = std::make_unique_for_overwrite<std::byte[]>(wanted);
@@ -55,7 +58,7 @@ void frame_assembler::decide() {
 }
 
 mutable_bytes frame_assembler::exact_target() {
-    if (filled_ == capacity_) grow();
+    if (filled_ == capacity_) grow(0);
     return {memory_.get() + filled_, capacity_ - filled_};
 }
 

@@ -59,7 +59,7 @@ class frame_assembler {
 
   private:
     void announced();
-    void grow();
+    void grow(std::size_t here);
     void decide();
 
     std::size_t frame_bytes_max_;

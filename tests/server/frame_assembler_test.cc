@@ -104,6 +104,16 @@ TEST_CASE("frame assembler: the bytes copied are counted anew for each frame") {
     }
 }
 
+TEST_CASE("frame assembler: a frame of 20 KB whose beginning comes in one piece is copied once") {
+    frame_assembler a{100 << 20};
+    auto wire = framed(20'000, 4);
+    std::size_t at = a.take(bytes_view{wire}.first(16 * 1024));
+    CHECK(a.held_bytes() == 20'000);
+    a.take(bytes_view{wire}.subspan(at));
+    REQUIRE(a.now() == state::complete);
+    CHECK(a.copied_bytes() == 20'000);
+}
+
 TEST_CASE("frame assembler: a megabyte batch is received in place but for its beginning") {
     frame_assembler a{100 << 20};
     auto wire = framed(1'000'000, 4);
@@ -111,5 +121,5 @@ TEST_CASE("frame assembler: a megabyte batch is received in place but for its be
     CHECK(first == 16 * 1024);
     REQUIRE(a.now() == state::exact);
     CHECK(a.exact_target().size() == wire.size() - first);
-    CHECK(a.copied_bytes() <= 2 * 16 * 1024);
+    CHECK(a.copied_bytes() == 16 * 1024 - 4);
 }
