@@ -39,7 +39,7 @@ struct broker_options {
     std::int32_t max_connections_per_ip = 2'147'483'647;
     std::int64_t connections_max_idle_ms = 600'000;
     std::int32_t fetch_max_bytes = 57'671'680;
-    std::int32_t fetch_sendfile_min_bytes = 65'536;
+    std::int32_t fetch_sendfile_min_bytes = 131'072;
     std::int64_t queued_max_request_bytes = 268'435'456; // request bytes in flight, whole node
     std::int64_t open_files_max = 0;              // descriptor budget; 0: the process limit
 

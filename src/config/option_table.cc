@@ -45,7 +45,7 @@ constexpr option table[] = {
     {"Network", "socket.request.max.bytes", bytes, "104857600", "Largest request.", 1024, int_max},
     {"Network", "queued.max.request.bytes", bytes, "268435456", "Request bytes in memory on the whole node, before reading stops.", 1 << 20, long_max},
     {"Network", "fetch.max.bytes", bytes, "57671680", "Cap of a fetch answer.", 1024, int_max},
-    {"Network", "fetch.sendfile.min.bytes", bytes, "65536", "Slices of at least this many bytes leave without passing user space.", 0, int_max},
+    {"Network", "fetch.sendfile.min.bytes", bytes, "131072", "Slices of at least this many bytes leave without passing user space.", 0, int_max},
 
     {"Topics", "num.partitions", integer, "1", "Partitions of a topic whose creator did not say.", 1, 10'000},
     {"Topics", "default.replication.factor", integer, "1", "Copies of a topic whose creator did not say.", 1, 32767},

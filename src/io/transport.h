@@ -13,8 +13,9 @@ namespace millrace::io {
 
 class kernel_transport final : public runtime::transport {
   public:
-    // Pieces of files below `sendfile_bytes_min` are read and copied: that costs less than a sendfile(2) of its own for each.
-    explicit kernel_transport(runtime::offload& names, std::uint32_t sendfile_bytes_min = 64 << 10)
+    // Pieces of files below `sendfile_bytes_min` are read and copied: that costs less than a sendfile(2) of its own for each
+    // (docs/performance.md, "From which size sendfile pays").
+    explicit kernel_transport(runtime::offload& names, std::uint32_t sendfile_bytes_min = 128 << 10)
         : names_{names}, sendfile_bytes_min_{sendfile_bytes_min} {}
 
     void start() { buffers_.start(); }

@@ -20,7 +20,7 @@ struct world_options {
     std::size_t shards = 1;
     disk_options disk;
     std::size_t offload_threads = 2;
-    std::uint32_t sendfile_bytes_min = 64 << 10;
+    std::uint32_t sendfile_bytes_min = 128 << 10;
 };
 
 class world {
