@@ -145,6 +145,35 @@ TEST_CASE("node: a long poll waits until there are min_bytes") {
     }
 }
 
+TEST_CASE("node: a record for a waiting fetch over two shards costs them two messages beyond the produce's own") {
+    whole_node n{1, 2};
+    n.options.connection_move_bytes = 0; // who stays where is not the question
+    n.start();
+    wire reader{n}, writer{n};
+    REQUIRE(create(writer, "t", 4) == error_code::none);
+    auto at = all_of("t", 4);
+    auto messages = [&] {
+        return n.w.shard(shard_id{0}).stats().messages_sent.read() + n.w.shard(shard_id{1}).stats().messages_sent.read();
+    };
+    for (int p = 0; p < 4; ++p) {
+        auto idle = messages();
+        send_fetch(reader, at, 60'000);
+        n.w.run_for(milliseconds{50});
+        auto waiting = messages();
+        CHECK(waiting - idle == 1); // the visit to the other shard, which stays there
+        send_produce(writer, 1, {{"t", p, batch({"a"})}});
+        n.w.run_until([&] { return reader.answers() == 1; });
+        n.w.run_for(milliseconds{50});
+        CHECK(outcome(writer.next<kafka::produce_response>()->message).code == error_code::none);
+        auto& got = read_answer(reader.next<kafka::fetch_response>()->message)[{"t", p}];
+        CHECK(got.values.size() == 1);
+        ++at[static_cast<std::size_t>(p)].from;
+        // To the partition and back, where the producer's shard is another; and the visit that waits elsewhere is told and
+        // comes, or comes with the record.
+        CHECK(messages() - waiting <= 2 + 2);
+    }
+}
+
 TEST_CASE("node: a stop ends long polls at once") {
     for (auto seed : sim::seeds(30)) {
         CAPTURE(seed);

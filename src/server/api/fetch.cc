@@ -15,20 +15,20 @@ constexpr std::int16_t version_by_id = 13;
 
 struct fetch_operation::visits_home {
     fetch_operation& o;
-    bool await_ready() const noexcept { return o.visits_away_ == 0; }
+    bool await_ready() const noexcept { return o.away_ == 0; }
     void await_suspend(std::coroutine_handle<> h) noexcept { o.visits_waiter_ = h; }
     void await_resume() const noexcept {}
 };
 
-struct fetch_operation::hint_or_time {
+struct fetch_operation::change_or_time {
     fetch_operation& o;
-    bool await_ready() const noexcept { return o.hinted_; }
+    bool await_ready() const noexcept { return o.changed_; }
     void await_suspend(std::coroutine_handle<> h) noexcept {
-        o.hint_waiter_ = h;
+        o.change_waiter_ = h;
         o.owner->on_close = h;
     }
     void await_resume() const noexcept {
-        o.hint_waiter_ = {};
+        o.change_waiter_ = {};
         o.owner->on_close = {};
     }
 };
@@ -55,31 +55,21 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
         co_return true;
     }
     lay_out(session, *here_->image);
-    visits_home all_home{*this};
-    begin_visits(fetch_visit::purpose::look);
-    co_await all_home;
-    if (!enough()) {
+    begin_visits(!enough());
+    if (!enough() && !c.closing()) {
         here_->stats.fetches_parked.add(1);
-        auto deadline = runtime::shard::current().now() + runtime::milliseconds{request_.max_wait_ms};
-        hint_or_time hint{*this};
-        bool in_time = true;
-        while (in_time) {
-            hinted_ = false;
-            begin_visits(fetch_visit::purpose::arm);
-            co_await all_home;
-            if (!enough() && !c.closing()) {
-                runtime::shard::current().arm(timer_, deadline);
-                co_await hint;
-                in_time = timer_.armed() && !c.closing();
-                timer_.unlink();
-            } else {
-                in_time = false;
-            }
-            begin_visits(fetch_visit::purpose::disarm);
-            co_await all_home;
-            if (enough()) break;
-        }
+        runtime::shard::current().arm_after(timer_, runtime::milliseconds{request_.max_wait_ms});
+        change_or_time change{*this};
+        do {
+            changed_ = false;
+            begin_again();
+            co_await change;
+        } while (!enough() && !c.closing() && timer_.armed());
+        timer_.unlink();
     }
+    recall_visits();
+    visits_home all_home{*this};
+    co_await all_home;
     apply_budget();
     build(&session, kafka::error_code::none);
     c.answered(*this);
@@ -94,8 +84,14 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
     }
     const std::size_t shards = here_->shards.size();
     if (!visits_) visits_ = std::make_unique<fetch_visit[]>(shards);
-    for (std::size_t i = 0; i < shards; ++i) visits_[i].first = visits_[i].last = nullptr;
+    for (std::size_t i = 0; i < shards; ++i) {
+        auto& v = visits_[i];
+        v.first = v.last = nullptr;
+        v.bytes_found = 0;
+        v.failed = false;
+    }
     slot_count_ = 0;
+    failed_ = false;
     const bool from_replica = request_.replica_id.value >= 0 || request_.replica_state.replica_id.value >= 0;
     for (auto& wanted : session.partitions()) {
         auto& s = slots_[slot_count_++];
@@ -110,10 +106,12 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
         const auto* topic = by_id ? image.find(wanted.id) : image.find(wanted.topic);
         if (!topic || wanted.partition.value < 0 || wanted.partition.value >= topic->partition_count) {
             s.error = !topic && by_id ? kafka::error_code::unknown_topic_id : kafka::error_code::unknown_topic_or_partition;
+            failed_ = true;
             continue;
         }
         if (from_replica) { // of this broker there is one, and it leads
             s.error = kafka::error_code::not_leader_or_follower;
+            failed_ = true;
             continue;
         }
         s.key = {topic->id, wanted.partition};
@@ -128,173 +126,97 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
     }
 }
 
-void fetch_operation::begin_visits(fetch_visit::purpose why) {
+// Home first: what it has may be enough, and then the others are not waited for.
+void fetch_operation::begin_visits(bool may_wait) {
     const auto bytes_max =
         static_cast<std::uint32_t>(std::max(std::min(request_.max_bytes, here_->options.fetch_max_bytes), 0));
-    visits_away_ = 1; // ours: none ends before all have begun
+    auto each = [&](shard_context* at) {
+        auto& v = visits_[at->id.value];
+        if (!v.first) return;
+        v.owner = at;
+        v.bytes_max = bytes_max;
+        begin(v, may_wait ? fetch_visit::purpose::wait : fetch_visit::purpose::look);
+    };
+    each(here_);
+    may_wait = may_wait && !enough();
+    for (auto* at : here_->shards)
+        if (at != here_) each(at);
+}
+
+void fetch_operation::begin(fetch_visit& v, fetch_visit::purpose why) {
+    v.operation = this;
+    v.why = why;
+    v.bytes_before = v.bytes_found;
+    v.at_home = false;
+    v.recalled = v.woken = false;
+    ++away_;
+    if (v.owner == here_) {
+        attend(v);
+    } else {
+        v.arrived = &arrived_at_owner;
+        runtime::shard::current().send(v.owner->id, v);
+    }
+}
+
+// Those that came home with something, but less than is wanted, wait for more.
+void fetch_operation::begin_again() {
     for (std::size_t i = 0; i < here_->shards.size(); ++i) {
         auto& v = visits_[i];
-        if (!v.first) continue;
-        v.operation = this;
-        v.owner = here_->shards[i];
-        v.why = why;
-        v.bytes_max = bytes_max;
-        ++visits_away_;
+        if (v.first && v.at_home) begin(v, fetch_visit::purpose::wait);
+    }
+}
+
+void fetch_operation::recall_visits() {
+    for (std::size_t i = 0; i < here_->shards.size(); ++i) {
+        auto& v = visits_[i];
+        if (!v.first || v.at_home || v.why == fetch_visit::purpose::look) continue;
         if (v.owner == here_) {
-            visit_owner(v);
-        } else {
-            v.arrived = &arrived_at_owner;
-            runtime::shard::current().send(v.owner->id, v);
-        }
-    }
-    visit_ended();
-}
-
-void fetch_operation::visit_ended() {
-    if (--visits_away_ == 0 && visits_waiter_) std::exchange(visits_waiter_, {}).resume();
-}
-
-void fetch_operation::arrived_at_owner(runtime::message& m) noexcept { visit_owner(static_cast<fetch_visit&>(m)); }
-void fetch_operation::arrived_home(runtime::message& m) noexcept { static_cast<fetch_visit&>(m).operation->visit_ended(); }
-
-// --- on the owner's shard ----------------------------------------------------------------------------------------
-
-void fetch_operation::visit_owner(fetch_visit& v) {
-    fetch_slot* at = v.first;
-    if (v.why == fetch_visit::purpose::disarm) {
-        for (auto* s = v.first; s; s = s->next) partition::replica::cancel(s->watermark);
-        // At home nothing keeps a hint in front of the end of this visit. From afar it has come before the answer does.
-        if (v.owner == v.operation->here_) v.hint_message.unlink();
-    }
-    std::uint32_t left = v.bytes_max;
-    bool found = false;
-    v.hinted = false;
-    if (look(v, at, left, found)) finish_visit(v);
-    else v.owner->visits.spawn(look_slowly(v, at, left, found));
-}
-
-// Everything about one slot that needs no read. Null: there is nothing to read, `s` says why. Not kept across a suspension.
-hosted_partition* fetch_operation::check(fetch_visit& v, fetch_slot& s) {
-    s.error = kafka::error_code::none;
-    s.slice = {};
-    s.diverging = {};
-    auto* hosted = v.owner->partitions.find(s.key);
-    if (!hosted || !hosted->replica) {
-        s.error = hosted ? kafka::error_code::kafka_storage_error : kafka::error_code::not_leader_or_follower;
-        return nullptr;
-    }
-    auto& replica = *hosted->replica;
-    auto epoch_fits = replica.check_epoch(s.current_epoch);
-    if (!epoch_fits) {
-        s.error = to_kafka(epoch_fits.error());
-        return nullptr;
-    }
-    s.high_watermark = replica.high_watermark();
-    s.log_start = replica.log_start_offset();
-    if (s.last_fetched_epoch != no_epoch) {
-        // KIP-595: a reader whose last record is of an epoch that ended earlier here has records that we do not have.
-        auto end = replica.log().epoch_end_offset(s.last_fetched_epoch, replica.log_end_offset());
-        if (end.end_offset == no_offset) {
-            s.error = kafka::error_code::offset_out_of_range;
-            s.high_watermark = s.log_start = no_offset;
-            return nullptr;
-        }
-        if (end.epoch < s.last_fetched_epoch || end.end_offset < s.from) {
-            s.diverging = {end.epoch, end.end_offset};
-            return nullptr;
-        }
-    }
-    auto offset_fits = replica.check_offset(s.from);
-    if (!offset_fits) {
-        s.error = to_kafka(offset_fits.error());
-        s.high_watermark = s.log_start = no_offset;
-        return nullptr;
-    }
-    if (v.why == fetch_visit::purpose::arm) {
-        s.watermark.slot = &s;
-        s.watermark.woken = &watermark_moved;
-        replica.wait(s.watermark);
-    }
-    return hosted;
-}
-
-// True: all slots from `at` on are answered. False: `at` needs a read that suspends.
-bool fetch_operation::look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left, bool& found) {
-    for (; at; at = at->next) {
-        auto* hosted = check(v, *at);
-        if (!hosted) continue;
-        auto* replica = hosted->replica.get();
-        auto quick = replica->log().try_read(at->from, std::min(at->bytes_max, left), replica->high_watermark(), !found);
-        if (!quick) {
-            partition::replica::cancel(at->watermark); // look_slowly checks anew
-            return false;
-        }
-        if (!*quick) {
-            at->error = to_kafka(quick->error());
+            call_back(v);
             continue;
         }
-        at->slice = std::move(**quick);
-        left -= std::min(left, at->slice.length);
-        found |= at->slice.length > 0;
+        ++away_;
+        v.recall.visit = &v;
+        v.recall.arrived = &recall_arrived;
+        runtime::shard::current().send(v.owner->id, v.recall);
     }
-    return true;
 }
 
-// Cold: the place is found by an index file and headers on disk.
-task<void> fetch_operation::look_slowly(fetch_visit& v, fetch_slot* from, std::uint32_t left, bool found) {
-    for (fetch_slot* at = from; at; at = at->next) {
-        auto* hosted = check(v, *at);
-        if (!hosted) continue;
-        auto replica = hosted->replica; // a reference of our own: the topic may be deleted while we read
-        auto slice = co_await replica->log().read(at->from, std::min(at->bytes_max, left), replica->high_watermark(), !found);
-        if (!slice) {
-            at->error = to_kafka(slice.error());
-            continue;
-        }
-        at->slice = std::move(*slice);
-        left -= std::min(left, at->slice.length);
-        found |= at->slice.length > 0;
-    }
-    finish_visit(v);
+void fetch_operation::came_home(fetch_visit& v) {
+    v.at_home = true;
+    const bool with_recall = v.recalled && v.owner != here_; // then that does not come back by itself
+    if (with_recall) --away_;
+    one_less_away();
 }
 
-void fetch_operation::finish_visit(fetch_visit& v) {
-    auto& home = *v.operation->here_;
-    if (v.owner == &home) {
-        v.operation->visit_ended();
-        return;
-    }
-    v.arrived = &arrived_home;
-    runtime::shard::current().send(home.id, v);
+// Last thing in a caller: the answer may go out in it.
+void fetch_operation::one_less_away() {
+    --away_;
+    wake();
+    if (away_ == 0 && visits_waiter_) std::exchange(visits_waiter_, {}).resume();
 }
 
-void fetch_operation::watermark_moved(partition::watermark_waiter& w) noexcept {
-    auto& v = *static_cast<fetch_slot::waiter&>(w).slot->visit;
-    if (v.hinted) return;
-    v.hinted = true;
-    v.hint_message.visit = &v;
-    v.hint_message.arrived = &hint_arrived;
-    // Also on the home shard by message, later in this turn: a wake in the middle of an append would run the whole
-    // answer inside it, and batches of the same turn would each cause an answer of their own.
-    runtime::shard::current().send(v.operation->here_->id, v.hint_message);
+void fetch_operation::arrived_home(runtime::message& m) noexcept {
+    auto& v = static_cast<fetch_visit&>(m);
+    v.operation->came_home(v);
 }
 
-// --- at home -----------------------------------------------------------------------------------------------------
-
-void fetch_operation::hint_arrived(runtime::message& m) noexcept { static_cast<fetch_visit::hint&>(m).visit->operation->wake(); }
+void fetch_operation::recall_came_back(runtime::message& m) noexcept {
+    static_cast<fetch_visit::note&>(m).visit->operation->one_less_away();
+}
 
 void fetch_operation::wake() {
-    hinted_ = true;
-    if (hint_waiter_) std::exchange(hint_waiter_, {}).resume();
+    changed_ = true;
+    if (change_waiter_) std::exchange(change_waiter_, {}).resume();
 }
 
-bool fetch_operation::enough() {
-    if (request_.max_wait_ms <= 0 || slot_count_ == 0) return true;
+bool fetch_operation::enough() const {
+    if (request_.max_wait_ms <= 0 || slot_count_ == 0 || failed_) return true;
     std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < slot_count_; ++i) {
-        const auto& s = slots_[i];
-        if (s.error != kafka::error_code::none || s.diverging.epoch != no_epoch) return true;
-        bytes += s.slice.length;
+    for (std::size_t i = 0; i < here_->shards.size(); ++i) {
+        const auto& v = visits_[i];
+        if (!v.first) continue;
+        if (v.at_home && v.failed) return true;
+        bytes += v.at_home ? v.bytes_found : v.bytes_before;
     }
     return static_cast<std::int64_t>(bytes) >= request_.min_bytes;
 }

@@ -1,9 +1,10 @@
 // Fetch (key 1): visits the owners of the partitions wanted, waits if there is too little, and answers with file slices.
 // Owner: the connection's shard; a `visit` and its slots belong to the owner's shard while it is away.
-// Invariant: no slot is armed once the operation answers: after a visit has disarmed and come home, no hint can still be
-// on its way, because messages between two shards keep their order.
+// Invariant: no slot waits once the operation answers: every visit is at home then, and no message of it is on its way.
 //
-// A long poll goes: look; if that is too little: look and arm, wait for a hint or the time, look and disarm; again.
+// A long poll waits where the records come: a visit that finds nothing stays with its owner until something comes, and
+// brings it home. So a record costs two messages between shards at most, and none where owner and home are one. What
+// stays away when the answer is due is recalled.
 #pragma once
 
 #include "kafka/message_arena.h"
@@ -45,14 +46,19 @@ struct fetch_slot {
         fetch_slot* slot = nullptr;
     };
     waiter watermark;
-    fetch_visit* visit = nullptr; // null: `error` was known at home
-    fetch_slot* next = nullptr;   // of the same owner
+    partition::replica* replica = nullptr; // of the last look; not kept across a suspension
+    fetch_visit* visit = nullptr;          // null: `error` was known at home
+    fetch_slot* next = nullptr;            // of the same owner
 };
 
 struct fetch_visit : runtime::message {
-    enum class purpose : std::uint8_t { look, arm, disarm };
+    enum class purpose : std::uint8_t {
+        look, // and come home
+        wait, // come home with more than `bytes_before`, or an error; until then stay
+    };
+    enum class place : std::uint8_t { not_here, looking, parked }; // as the owner sees it
 
-    struct hint : runtime::message {
+    struct note : runtime::message {
         fetch_visit* visit = nullptr;
     };
 
@@ -62,8 +68,17 @@ struct fetch_visit : runtime::message {
     fetch_slot* last = nullptr;
     purpose why = purpose::look;
     std::uint32_t bytes_max = 0;
-    bool hinted = false; // since it was armed; owner's shard
-    hint hint_message;
+    std::uint64_t bytes_before = 0; // that are known at home already
+    bool at_home = true;            // home shard only
+
+    // the owner's
+    place where = place::not_here;
+    bool woken = false;    // `wake` is on its way
+    bool recalled = false; // comes home with whatever there is
+    std::uint64_t bytes_found = 0;
+    bool failed = false; // a slot has an error to tell
+    note wake;           // owner → owner
+    note recall;         // home → owner, and back if the visit had left
 };
 
 class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag> {
@@ -82,26 +97,39 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
         explicit wait_timer(fetch_operation& o) : timer{&on_fired}, owner{o} {}
         static void on_fired(runtime::timer& t) noexcept { static_cast<wait_timer&>(t).owner.wake(); }
     };
-    struct visits_home;  // awaitable: all visits are back
-    struct hint_or_time; // awaitable
+    struct visits_home;    // awaitable: all visits are back
+    struct change_or_time; // awaitable
 
     void lay_out(fetch_session& session, const cluster::image& image);
-    void begin_visits(fetch_visit::purpose why);
-    void visit_ended();
-    bool enough();
+    void begin_visits(bool may_wait);
+    void begin(fetch_visit& v, fetch_visit::purpose why);
+    void begin_again();
+    void recall_visits();
+    void came_home(fetch_visit& v);
+    void one_less_away();
+    bool enough() const;
     void apply_budget();
     void build(fetch_session* session, kafka::error_code error);
     void wake();
 
-    static void arrived_at_owner(runtime::message& m) noexcept;
     static void arrived_home(runtime::message& m) noexcept;
-    static void hint_arrived(runtime::message& m) noexcept;
+    static void recall_came_back(runtime::message& m) noexcept;
+
+    // on the owner's shard (fetch_at_owner.cc)
+    static void arrived_at_owner(runtime::message& m) noexcept;
+    static void recall_arrived(runtime::message& m) noexcept;
+    static void wake_arrived(runtime::message& m) noexcept;
     static void watermark_moved(partition::watermark_waiter& w) noexcept;
-    static void visit_owner(fetch_visit& v);
+    static void attend(fetch_visit& v);
     static bool look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left, bool& found);
     static runtime::task<void> look_slowly(fetch_visit& v, fetch_slot* from, std::uint32_t left, bool found);
-    static hosted_partition* check(fetch_visit& v, fetch_slot& s);
-    static void finish_visit(fetch_visit& v);
+    static void check(fetch_visit& v, fetch_slot& s);
+    static void stay_or_leave(fetch_visit& v);
+    static bool park(fetch_visit& v);
+    static void unpark(fetch_visit& v);
+    static void wake_later(fetch_visit& v);
+    static void call_back(fetch_visit& v);
+    static void leave(fetch_visit& v);
 
     frame frame_;
     std::size_t request_bytes_ = 0;
@@ -115,10 +143,11 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     std::size_t slot_capacity_ = 0;
     std::size_t slot_count_ = 0;
     std::unique_ptr<fetch_visit[]> visits_; // by shard
-    std::size_t visits_away_ = 0;
-    bool hinted_ = false;
+    std::size_t away_ = 0; // visits and recalls
+    bool failed_ = false;  // a slot's error was known at home
+    bool changed_ = false;
     std::coroutine_handle<> visits_waiter_{};
-    std::coroutine_handle<> hint_waiter_{};
+    std::coroutine_handle<> change_waiter_{};
     wait_timer timer_{*this};
     std::vector<kafka::splice_point> points_;
 };
