@@ -269,6 +269,20 @@ TEST_CASE("migration: members of a group that becomes classic join again also wh
     b.settle_classic("g", classic, "t", 4);
 }
 
+TEST_CASE("migration: a group that becomes classic gives nobody its assignments of before, also when the coordinator starts anew before the leader's are there") {
+    mixed_bench b;
+    b.put("t", 4);
+    auto classic = b.classic_group_of("g", 1, "t", 4);
+    auto consumer = b.entered("g", "new", {"t"});
+    b.settle_mixed("g", pointers(classic), {&consumer});
+    CHECK(b.leave_consumer("g", consumer) == std::nullopt);
+    CHECK(b.join_classic("g", classic[0]) == std::nullopt);
+    CHECK(b.state("g") == "CompletingRebalance");
+    b.restart();
+    CHECK(b.sync_classic("g", classic[0]) == errc::illegal_generation);
+    b.settle_classic("g", classic, "t", 4);
+}
+
 TEST_CASE("migration: a static member that comes back with another subscription makes the group rebalance") {
     mixed_bench b;
     b.put("t", 4);

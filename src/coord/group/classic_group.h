@@ -39,6 +39,7 @@ struct classic_group {
     classic_state state = classic_state::empty;
     timestamp_ms state_since{0};
     std::int32_t generation = 0;
+    std::int32_t generation_stored_ahead = 0; // by a conversion, with assignments of before it: never that of a rebalance
     std::optional<std::string> protocol_type, protocol_name, leader;
     std::map<std::string, classic_member, std::less<>> members;
     std::map<std::string, std::string, std::less<>> static_members; // instance id to member id

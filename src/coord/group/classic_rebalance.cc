@@ -14,6 +14,7 @@ bool coordinator::store_group(classic_group& g, timestamp_ms state_since) {
     auto made = group_record(g, state_since);
     if (made.key.size() + made.value->size() > stored_record_bytes_max) return false;
     g.stored = true;
+    g.generation_stored_ahead = 0;
     records_.push_back(std::move(made));
     return true;
 }
@@ -72,6 +73,7 @@ void coordinator::end_join_phase(classic_group& g, moment now) {
                 break;
             }
     ++g.generation;
+    if (g.generation == g.generation_stored_ahead) g.generation += 1;
     if (g.members.empty()) {
         g.protocol_name.reset();
         g.leader.reset();

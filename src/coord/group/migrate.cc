@@ -116,10 +116,14 @@ bool coordinator::downgrade(consumer_group& g, const std::set<std::string>& leav
         auto said = read_subscription(*m.metadata(*made.protocol_name));
         m.assignment = write_assignment(consumers_.with_names(g.target_of(id)), said ? said->version : 0);
     }
-    // A restart forgets that the members are to join again. The generation that they join is stored, so that then too they are told.
-    made.generation += rebalance;
+    // A restart forgets that the members are to join again. A generation that nobody is ever in is stored, so that then too they are
+    // told, whether they have joined meanwhile or not.
+    // The next generation is Kafka's, the one behind it the stored one, which is passed over.
+    const int ahead = rebalance ? 2 : 0;
+    made.generation += ahead;
     auto record = group_record(made, now.wall);
-    made.generation -= rebalance;
+    if (rebalance) made.generation_stored_ahead = made.generation;
+    made.generation -= ahead;
     if (record.key.size() + record.value->size() > stored_record_bytes_max) return false;
 
     made.stored = true;
