@@ -3,6 +3,7 @@
 #include "coord/group/consumer_coordinator.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace millrace::coord {
 
@@ -118,10 +119,18 @@ assignment_job consumer_coordinator::assignment_of(const consumer_group& g) {
     out.epoch = g.epoch;
     out.how = find_assignor(assignor_of(g));
     out.members.reserve(g.members.size());
+    const consumer_member* last = nullptr; // members nearly always want the same, and looking for it takes long among many topics
     for (const auto& [id, m] : g.members) {
-        auto topics = existing_topics(g, m);
-        for (const auto& topic : topics) out.partition_counts.try_emplace(topic, topics_->find(topic)->partition_count);
-        out.members.push_back({id, m.instance_id.value_or(""), {topics.begin(), topics.end()}, g.target_of(id)});
+        auto& member = out.members.emplace_back(id, m.instance_id.value_or(""), std::vector<topic_id>{}, g.target_of(id));
+        if (last && last->topics == m.topics && last->regex == m.regex) {
+            member.topics = std::prev(out.members.end(), 2)->topics;
+            continue;
+        }
+        last = &m;
+        for (const auto& topic : existing_topics(g, m)) {
+            member.topics.push_back(topic);
+            out.partition_counts.try_emplace(topic, topics_->find(topic)->partition_count);
+        }
     }
     return out;
 }
