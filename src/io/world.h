@@ -19,7 +19,7 @@ namespace millrace::io {
 struct world_options {
     std::size_t shards = 1;
     disk_options disk;
-    std::size_t offload_threads = 2;
+    std::size_t offload_threads = 3; // heavy jobs take two of them
     std::uint32_t sendfile_bytes_min = 128 << 10;
 };
 

@@ -1,6 +1,7 @@
 // Port: a bounded pool for work that must not run on a loop (compression, hashing, directory listings).
 // Owner: the node; any shard submits.
-// Invariant: `run` sees only memory that nobody else writes meanwhile; `done` runs on the shard that submitted.
+// Invariant: `run` sees only memory that nobody else writes meanwhile; `done` runs on the shard that submitted. However many
+// heavy jobs there are, a light one finds room in the queue and a thread.
 #pragma once
 
 #include "runtime/completion.h"
@@ -10,8 +11,13 @@
 
 namespace millrace::runtime {
 
+// Light: a batch or so, which an ordinary request waits for. Heavy: what only the large requests of some clients make.
+enum class offload_weight : std::uint8_t { light, heavy };
+inline constexpr std::size_t offload_weights = 2;
+
 struct offload_job : completion {
-    explicit offload_job(done_fn fn) : completion{fn, step::offloaded} {}
+    const offload_weight weight;
+    explicit offload_job(done_fn fn, offload_weight w) : completion{fn, step::offloaded}, weight{w} {}
     virtual void run() noexcept = 0; // on a pool thread (sim: inline, at a time it chooses)
   protected:
     ~offload_job() = default;
@@ -20,19 +26,19 @@ struct offload_job : completion {
 class offload {
   public:
     virtual ~offload() = default;
-    // False: the queue is full (offload_queue_max); the caller answers with back-pressure.
+    // False: offload_queue_max jobs of its weight wait; the caller answers with back-pressure.
     [[nodiscard]] virtual bool submit(offload_job& job) = 0;
 };
 
 // co_await off_loop(pool, fn): runs fn() on the pool; yields false when the pool is full and fn did not run.
 // `fn` lives in the awaiting coroutine's frame.
-template <class Fn> auto off_loop(offload& pool, Fn fn) {
+template <class Fn> auto off_loop(offload& pool, Fn fn, offload_weight weight = offload_weight::light) {
     struct awaiter final : offload_job {
         offload& pool;
         Fn fn;
         std::coroutine_handle<> waiter{};
         bool accepted = true;
-        awaiter(offload& p, Fn f) : offload_job{&on_done}, pool{p}, fn{std::move(f)} {}
+        awaiter(offload& p, Fn f, offload_weight w) : offload_job{&on_done, w}, pool{p}, fn{std::move(f)} {}
         void run() noexcept override { fn(); }
         static void on_done(completion& c) noexcept { static_cast<awaiter&>(c).waiter.resume(); }
         bool await_ready() const noexcept { return false; }
@@ -43,7 +49,7 @@ template <class Fn> auto off_loop(offload& pool, Fn fn) {
         }
         bool await_resume() const noexcept { return accepted; }
     };
-    return awaiter{pool, std::move(fn)};
+    return awaiter{pool, std::move(fn), weight};
 }
 
 } // namespace millrace::runtime

@@ -1,10 +1,12 @@
 // The pool of the simulation: jobs run at later times that the seed chooses, so in any order.
 // Owner: the world.
-// Invariant: at most `offload_queue_max` jobs wait; `done` goes to the shard that submitted.
+// Invariant: at most `offload_queue_max` jobs of each weight wait; `done` goes to the shard that submitted.
 #pragma once
 
 #include "runtime/offload.h"
 #include "sim/schedule.h"
+
+#include <array>
 
 namespace millrace::sim {
 
@@ -14,10 +16,11 @@ class offload final : public runtime::offload {
 
     explicit offload(schedule& when) : when_{when} {}
     bool submit(runtime::offload_job& job) override {
-        if (queued_ == offload_queue_max) return false;
-        ++queued_;
-        when_.later([this, &job, &home = runtime::shard::current()] {
-            --queued_;
+        auto& queued = queued_[static_cast<std::size_t>(job.weight)];
+        if (queued == offload_queue_max) return false;
+        ++queued;
+        when_.later([this, &queued, &job, &home = runtime::shard::current()] {
+            --queued;
             job.run();
             when_.complete(home, job, 0);
         });
@@ -26,7 +29,7 @@ class offload final : public runtime::offload {
 
   private:
     schedule& when_;
-    std::size_t queued_ = 0;
+    std::array<std::size_t, runtime::offload_weights> queued_{};
 };
 
 } // namespace millrace::sim

@@ -4,6 +4,8 @@
 #include "runtime/scope.h"
 #include "runtime/shard.h"
 
+#include <atomic>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <thread>
 
@@ -321,6 +323,41 @@ TEST_CASE("offload: a job runs on another thread and ends on the shard that aske
     f.run(job::one(f, ran, resumed));
     CHECK(resumed == std::this_thread::get_id());
     CHECK(ran != resumed);
+}
+
+TEST_CASE("offload: heavy jobs leave a thread for light ones, which do not wait behind them") {
+    fixture f;
+    struct jobs {
+        std::atomic<bool> light_ran = false;
+        int in_vain = 0, ended = 0;
+        static task<void> heavy(fixture& f, jobs& j) {
+            constexpr std::chrono::seconds gives_up{5}; // so that the test ends where it fails
+            bool saw_it = false;
+            auto wait = [&] {
+                for (auto end = std::chrono::steady_clock::now() + gives_up; !saw_it && std::chrono::steady_clock::now() < end;) {
+                    saw_it = j.light_ran;
+                    std::this_thread::yield();
+                }
+            };
+            (void)co_await runtime::off_loop(*f.shard->world().offload, wait, runtime::offload_weight::heavy);
+            j.in_vain += !saw_it;
+            ++j.ended;
+        }
+        static task<void> light(fixture& f, jobs& j) {
+            auto tell = [&] { j.light_ran = true; };
+            (void)co_await runtime::off_loop(*f.shard->world().offload, tell);
+        }
+        static task<void> all(fixture& f, jobs& j, runtime::scope& tasks) {
+            for (int i = 0; i < 8; ++i) tasks.spawn(heavy(f, j));
+            tasks.spawn(light(f, j));
+            co_await tasks.drain();
+        }
+    };
+    jobs j;
+    runtime::scope tasks;
+    f.run(jobs::all(f, j, tasks));
+    CHECK(j.ended == 8);
+    CHECK(j.in_vain == 0);
 }
 
 TEST_CASE("transport: a name is looked up off the loop") {

@@ -97,23 +97,24 @@ TEST_CASE("sim: run_until says no when nothing can happen any more") {
     CHECK_FALSE(w.run_until([] { return false; }));
 }
 
-TEST_CASE("sim: the offload queue is bounded, and a refused job did not run") {
+TEST_CASE("sim: the offload queue is bounded, a refused job did not run, and where heavy ones fill it light ones have room") {
     sim::world w{4};
     struct flow {
-        static task<void> one(int& ran, int& refused) {
+        static task<void> one(offload_weight weight, int& ran, int& refused) {
             auto job = [&ran] { ++ran; };
-            bool accepted = co_await off_loop(*shard::current().world().offload, job);
+            bool accepted = co_await off_loop(*shard::current().world().offload, job, weight);
             if (!accepted) ++refused;
         }
         static task<void> all(scope& tasks, int count, int& ran, int& refused) {
-            for (int i = 0; i < count; ++i) tasks.spawn(one(ran, refused));
+            for (int i = 0; i < count; ++i) tasks.spawn(one(offload_weight::heavy, ran, refused));
+            for (int i = 0; i < 2; ++i) tasks.spawn(one(offload_weight::light, ran, refused));
             co_await tasks.drain();
         }
     };
     int ran = 0, refused = 0;
     scope tasks;
     w.run(flow::all(tasks, static_cast<int>(sim::offload::offload_queue_max) + 3, ran, refused));
-    CHECK(ran == static_cast<int>(sim::offload::offload_queue_max));
+    CHECK(ran == static_cast<int>(sim::offload::offload_queue_max) + 2);
     CHECK(refused == 3);
 }
 

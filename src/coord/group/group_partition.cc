@@ -116,7 +116,7 @@ task<void> group_partition::work_aside() {
                 over = work.over;
             }, *next);
         };
-        auto job = runtime::off_loop(*runtime::shard::current().world().offload, slice);
+        auto job = runtime::off_loop(*runtime::shard::current().world().offload, slice, runtime::offload_weight::heavy);
         const bool ran = co_await job;
         if (!ran) co_await runtime::sleep_for(runtime::milliseconds{1}); // the pool has enough to do
         if (stopped_ || state_ != state::serving || loads_ != of) continue;
