@@ -135,7 +135,7 @@ task<connection::next> connection::next_frame(frame& out) {
             }
             if (assembler_.bytes_to_copy() >= frame_assembler::first_allocation_bytes_max) {
                 auto grow = [&] { (void)assembler_.exact_target(); };
-                auto growing = aside(grow);
+                auto growing = aside(here_, grow);
                 co_await growing;
                 if (closing_) co_return next::ended;
             }
@@ -248,7 +248,7 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
             answer->arena.reset();
             answer->bytes = {};
         };
-        auto letting_go = aside(let_go);
+        auto letting_go = aside(here_, let_go);
         co_await letting_go;
     }
     here_.request_bytes.give_back(request.size);

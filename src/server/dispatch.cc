@@ -21,7 +21,7 @@ task<bool> serve(kafka::request_header header, reader body, call& c, std::vector
     bool understood = false;
     auto read = [&] { understood = decode(body, header.version, c.arena, request); };
     if (body.remaining() >= aside_bytes_min) {
-        auto reading = aside(read);
+        auto reading = aside(c.here, read);
         co_await reading;
     } else {
         read();
@@ -30,7 +30,7 @@ task<bool> serve(kafka::request_header header, reader body, call& c, std::vector
     auto response = co_await answer(request, c);
     auto write = [&] { encode_reply(out, response, header.version, header.correlation_id); };
     if (is_large(c.arena)) {
-        auto writing = aside(write);
+        auto writing = aside(c.here, write);
         co_await writing;
     } else {
         write();

@@ -87,7 +87,7 @@ runtime::task<response> answer(const request& in, call& c) {
     auto plain_beat = plain(in, c);
     if (plain_beat.regex) {
         auto compile = [&] { coord::compile_regex(plain_beat); };
-        auto compiling = aside(compile);
+        auto compiling = aside(c.here, compile);
         co_await compiling;
     }
     auto decide = [beat = std::move(plain_beat)](coord::coordinator& at, coord::moment now) {

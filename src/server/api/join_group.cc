@@ -30,7 +30,7 @@ runtime::task<kafka::join_group_response> answer(const kafka::join_group_request
         for (const auto& p : in.protocols) join.protocols.push_back({std::string{p.name}, owned(p.metadata)});
     };
     if (bytes >= aside_bytes_min || is_large(c.arena)) {
-        auto taking = aside(take);
+        auto taking = aside(c.here, take);
         co_await taking;
     } else {
         take();

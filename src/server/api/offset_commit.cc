@@ -82,7 +82,7 @@ runtime::task<response> answer(const request& in, call& c) {
     std::span<known_entry> rest;
     auto make = [&] { rest = prepare(in, c, out); };
     if (is_large(c.arena)) {
-        auto making = aside(make);
+        auto making = aside(c.here, make);
         co_await making;
     } else {
         make();

@@ -84,7 +84,7 @@ runtime::task<kafka::array_view<Topic>> build(call& c, found_offsets all, std::v
         all = {};
     };
     if (all.size() > slice_offsets_max || is_large(c.arena)) {
-        auto making = aside(make);
+        auto making = aside(c.here, make);
         co_await making;
     } else {
         make();
@@ -97,8 +97,16 @@ runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& 
     wanted.group = in.group_id;
     wanted.all = in.topics.is_null();
     wanted_places places;
-    for (const auto& t : in.topics)
-        for (auto p : t.partition_indexes) places.push_back({t.name, p});
+    auto name = [&] {
+        for (const auto& t : in.topics)
+            for (auto p : t.partition_indexes) places.push_back({t.name, p});
+    };
+    if (is_large(c.arena)) {
+        auto naming = aside(c.here, name);
+        co_await naming;
+    } else {
+        name();
+    }
     auto found = co_await look_up(c, std::move(wanted), std::move(places));
     response out;
     if (found) {
@@ -160,7 +168,7 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
     wanted_places places;
     auto sort_out = [&] { name_topics(in, c, places, topics); };
     if (is_large(c.arena)) {
-        auto sorting_out = aside(sort_out);
+        auto sorting_out = aside(c.here, sort_out);
         co_await sorting_out;
     } else {
         sort_out();

@@ -40,7 +40,7 @@ runtime::task<kafka::sync_group_response> answer(const kafka::sync_group_request
         std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.member_id < b.member_id; });
     };
     if (is_large(c.arena)) {
-        auto sorting = aside(sort);
+        auto sorting = aside(c.here, sort);
         co_await sorting;
     } else {
         sort();
