@@ -17,7 +17,7 @@ using runtime::seconds;
 
 namespace {
 
-constexpr std::int16_t commit_version = 8, fetch_version = 7, join_version = 3, sync_version = 4, leave_version = 1;
+constexpr std::int16_t commit_version = 8, fetch_version = 7, fetch_of_groups_version = 8, join_version = 3, sync_version = 4, leave_version = 1;
 constexpr int partitions = 4;
 constexpr std::size_t many = 20'000;
 
@@ -109,6 +109,34 @@ TEST_CASE("node: a commit of many partitions is answered whole, each with a code
         as_expected &= found[i].committed_offset.value == last && found[i].partition_index.value == p;
     }
     CHECK(as_expected);
+}
+
+TEST_CASE("node: a small fetch that asks for more offsets than an answer may have, again and again, is refused where it is over that") {
+    constexpr std::size_t wide = 100;
+    one_shard n{1};
+    REQUIRE(create(n.c, "wide", wide) == error_code::none);
+    commit_of all{wide};
+    const std::string metadata(4000, 'm');
+    for (std::size_t i = 0; i < all.parts.size(); ++i) {
+        all.parts[i].partition_index = {static_cast<std::int32_t>(i)};
+        all.parts[i].committed_metadata = std::string_view{metadata};
+    }
+    all.topic.name = "wide";
+    CHECK(n.c.ask<kafka::offset_commit_response>(all.in, commit_version)->message.topics[0].partitions[wide - 1].error_code == error_code::none);
+
+    std::vector<kafka::offset_fetch_request::group_entry> groups(400); // of 400 KB each
+    for (auto& g : groups) {
+        g.group_id = "g";
+        g.topics = decltype(g.topics)::null();
+    }
+    kafka::offset_fetch_request in;
+    in.groups = groups;
+    auto told = n.c.ask<kafka::offset_fetch_response>(in, fetch_of_groups_version);
+    REQUIRE(told->message.groups.size() == groups.size());
+    CHECK(told->message.groups[0].error_code == error_code::none);
+    CHECK(told->message.groups[0].topics[0].partitions.size() == wide);
+    CHECK(told->message.groups[399].error_code == error_code::invalid_request);
+    CHECK(told->message.groups[399].topics.empty());
 }
 
 TEST_CASE("node: what another client commits while a commit of many partitions is under way does not wait for its end") {

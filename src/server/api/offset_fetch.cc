@@ -19,6 +19,30 @@ constexpr std::int16_t version_with_group_error = 2, version_with_groups = 8, ve
 // some moment of the request.
 constexpr std::size_t slice_offsets_max = 500, groups_per_turn = 100;
 
+// What one answer may be made of, all its groups together. A few bytes ask for a group's thousands of offsets, again and again;
+// what would take more is refused as an invalid request.
+constexpr std::size_t found_bytes_max = 128 << 20;
+
+struct answer_room {
+    std::size_t bytes = found_bytes_max;
+
+    bool has(std::size_t offsets) const { return offsets <= bytes / sizeof(coord::found_offset); }
+    bool take(const coord::fetch_offsets_answer& found) {
+        std::size_t wanted = 0;
+        for (const auto& f : found)
+            wanted += sizeof(f) + f.where.topic.size() + (f.offset ? f.offset->metadata.size() : 0);
+        if (wanted > bytes) return false;
+        bytes -= wanted;
+        return true;
+    }
+};
+
+template <class Topics> std::size_t count(const Topics& topics) {
+    std::size_t out = 0;
+    for (const auto& t : topics) out += t.partition_indexes.size();
+    return out;
+}
+
 using found_offsets = std::deque<coord::found_offset>; // grows without moving what it has
 
 struct wanted_place { // where its name lies: in the request or in the image
@@ -27,7 +51,8 @@ struct wanted_place { // where its name lies: in the request or in the image
 };
 using wanted_places = std::vector<wanted_place>;
 
-runtime::task<coord::result<found_offsets>> look_up(call& c, coord::fetch_offsets_request asked, wanted_places places) {
+runtime::task<coord::result<found_offsets>> look_up(call& c, coord::fetch_offsets_request asked, wanted_places places,
+                                                  answer_room& room) {
     found_offsets out;
     asked.found_max = slice_offsets_max;
     for (std::size_t from = 0;;) {
@@ -37,6 +62,7 @@ runtime::task<coord::result<found_offsets>> look_up(call& c, coord::fetch_offset
         auto decide = [slice = std::move(slice)](coord::coordinator& at, coord::moment) { return at.fetch_offsets(slice); };
         auto found = co_await ask_group<coord::fetch_offsets_answer>(c, asked.group, std::move(decide));
         if (!found) co_return std::unexpected{found.error()};
+        if (!room.take(*found)) co_return std::unexpected{coord::errc::invalid_request};
         const bool last = asked.all ? found->size() < slice_offsets_max : from == places.size();
         std::move(found->begin(), found->end(), std::back_inserter(out));
         if (last) co_return out;
@@ -97,7 +123,11 @@ runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& 
     wanted.group = in.group_id;
     wanted.all = in.topics.is_null();
     wanted_places places;
+    answer_room room;
+    bool fits = false;
     auto name = [&] {
+        fits = room.has(count(in.topics));
+        if (!fits) return;
         for (const auto& t : in.topics)
             for (auto p : t.partition_indexes) places.push_back({t.name, p});
     };
@@ -107,8 +137,12 @@ runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& 
     } else {
         name();
     }
-    auto found = co_await look_up(c, std::move(wanted), std::move(places));
     response out;
+    if (!fits) { // the oldest version has a code for partitions alone: it hears of none
+        if (c.version >= version_with_group_error) out.error_code = kafka::error_code::invalid_request;
+        co_return out;
+    }
+    auto found = co_await look_up(c, std::move(wanted), std::move(places), room);
     if (found) {
         out.topics = co_await build<response::single_topic_entry, response::single_partition_entry>(c, std::move(*found), {});
         co_return out;
@@ -156,7 +190,7 @@ void name_topics(const kafka::offset_fetch_request::group_entry& in, call& c, wa
     }
 }
 
-runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_request::group_entry& in, call& c) {
+runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_request::group_entry& in, call& c, answer_room& room) {
     response::group_entry out;
     out.group_id = in.group_id;
     coord::fetch_offsets_request wanted;
@@ -166,14 +200,22 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
     wanted.all = in.topics.is_null();
     std::vector<response::topic_entry> topics;
     wanted_places places;
-    auto sort_out = [&] { name_topics(in, c, places, topics); };
+    bool fits = false;
+    auto sort_out = [&] {
+        fits = room.has(count(in.topics));
+        if (fits) name_topics(in, c, places, topics);
+    };
     if (is_large(c.arena)) {
         auto sorting_out = aside(c.here, sort_out);
         co_await sorting_out;
     } else {
         sort_out();
     }
-    auto found = co_await look_up(c, std::move(wanted), std::move(places));
+    if (!fits) {
+        out.error_code = kafka::error_code::invalid_request;
+        co_return out;
+    }
+    auto found = co_await look_up(c, std::move(wanted), std::move(places), room);
     if (!found) {
         out.error_code = to_kafka(found.error());
         co_return out;
@@ -187,9 +229,10 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
 runtime::task<response> answer(const kafka::offset_fetch_request& in, call& c) {
     if (c.version < version_with_groups) co_return co_await answer_one(in, c);
     response out;
+    answer_room room;
     auto groups = c.arena.make_array<response::group_entry>(in.groups.size());
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        groups[i] = co_await answer_group(in.groups[i], c);
+        groups[i] = co_await answer_group(in.groups[i], c, room);
         if (i % groups_per_turn == groups_per_turn - 1) co_await runtime::after_others();
     }
     out.groups = groups;
