@@ -30,7 +30,7 @@ void message_arena::begin_decode(std::size_t received) {
 }
 
 void* message_arena::take_from_new_chunk(std::size_t size) {
-    constexpr std::size_t first = 2048;
+    constexpr std::size_t first = 512; // a long poll of few partitions fits, and there may be a hundred thousand of them
     std::size_t want = std::max(size, std::clamp(chunk_size_ * 2, first, kept_max));
     // Uninitialised on purpose: an array that a peer claims touches pages only as its elements really arrive.
     chunks_.push_back({std::unique_ptr<std::byte[]>{new std::byte[want]}, want});
