@@ -69,9 +69,13 @@ std::string counters_line(node& n) {
         MR_FIELD(c, bytes_sent_memory);
         MR_FIELD(c, bytes_sent_file);
         MR_FIELD(c, bytes_read_file);
+        MR_FIELD(c, window_hits);
+        MR_FIELD(c, window_reads);
         MR_FIELD(c, bytes_read_ring);
         MR_FIELD(c, bytes_written);
         MR_FIELD(c, bytes_copied);
+        MR_FIELD(c, places_known);
+        MR_FIELD(c, places_sought);
         MR_FIELD(c, appends_inline);
         MR_FIELD(c, appends_slow);
         MR_FIELD(c, appends_ring);

@@ -67,7 +67,14 @@ long sleeps_of_this_thread() {
 
 } // namespace
 
+static_assert(read_windows::window_bytes >= runtime::peek_bytes_max && read_windows::windows_max > runtime::peeks_kept);
+
 disk_file::~disk_file() { ::close(fd_); }
+
+std::uint64_t disk_file::fresh_window_id() {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 bool disk_file::write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) {
     MR_ASSERT(parts.size() <= runtime::write_parts_max, "too many parts in one write");
@@ -158,6 +165,35 @@ bool disk_file::read(runtime::file_op& op, std::uint64_t position, mutable_bytes
     return false;
 }
 
+// A reader that goes on where a window led is read ahead for, as far as a window reaches. At the end of a growing file the
+// window grows with it, so that readers who wait there share one read of each new batch.
+bytes_view disk_file::peek(std::uint64_t position, std::size_t length, std::uint64_t end) {
+    auto& ring = ring_driver::current();
+    auto& stats = ring.shard().stats();
+    auto& windows = ring.windows();
+    const auto id = window_id_.load(std::memory_order_relaxed);
+    if (auto* w = windows.find(id, position, length)) {
+        stats.window_hits.add(1);
+        return w->view(position, length);
+    }
+    auto* w = windows.leading_to(id, position);
+    const bool goes_on = w != nullptr;
+    if (!w || position + length > w->position + read_windows::window_bytes) w = &windows.fresh(id, position);
+    windows.used(*w);
+    const std::uint64_t from = w->position + w->size;
+    const std::uint64_t until = goes_on ? std::min(end, w->position + read_windows::window_bytes) : position + length;
+    iovec into{w->bytes.get() + w->size, static_cast<std::size_t>(until - from)};
+    auto n = ::preadv2(fd_, &into, 1, static_cast<off_t>(from), RWF_NOWAIT);
+    stats.system_calls.add(1);
+    stats.window_reads.add(1);
+    if (n > 0) {
+        w->size += static_cast<std::size_t>(n);
+        stats.bytes_read_file.add(static_cast<std::uint64_t>(n));
+        stats.bytes_copied.add(static_cast<std::uint64_t>(n));
+    }
+    return w->has(id, position, length) ? w->view(position, length) : bytes_view{};
+}
+
 void disk_file::sync(runtime::file_op& op) {
     auto& ring = ring_driver::current();
     ring.shard().stats().syncs.add(1);
@@ -183,6 +219,7 @@ void disk_file::reserve(runtime::file_op& op, std::uint64_t position, std::uint6
 runtime::task<runtime::result<void>> disk_file::truncate(std::uint64_t size) {
     // Inline: the ring has no truncate before Linux 6.9, and this is cold.
     if (::ftruncate(fd_, static_cast<off_t>(size)) < 0) co_return std::unexpected{runtime::from_errno(errno)};
+    if (size < size_bytes_) window_id_ = fresh_window_id(); // what is written there next is not what was read
     size_bytes_ = size;
     opened_size_bytes_ = std::min(opened_size_bytes_.load(), size);
     co_return runtime::result<void>{};

@@ -35,11 +35,12 @@ struct append_policy {
 class disk_file final : public runtime::file {
   public:
     disk_file(int fd, std::uint64_t size_bytes, append_policy& policy)
-        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, policy_{policy} {}
+        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy} {}
     ~disk_file() override;
 
     bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override;
     bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override;
+    bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) override;
     void sync(runtime::file_op& op) override;
     void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
     runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;
@@ -50,6 +51,7 @@ class disk_file final : public runtime::file {
     int descriptor() const { return fd_; }
 
   private:
+    static std::uint64_t fresh_window_id();
     void write_by_ring(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts);
     void grown_to(std::uint64_t end) {
         if (size() < end) size_bytes_.store(end, std::memory_order_relaxed);
@@ -58,6 +60,7 @@ class disk_file final : public runtime::file {
     int fd_;
     std::atomic<std::uint64_t> size_bytes_;
     std::atomic<std::uint64_t> opened_size_bytes_; // bytes before it may be cold
+    std::atomic<std::uint64_t> window_id_;         // in read windows; never used again by another file
     append_policy& policy_;
 };
 

@@ -8,6 +8,7 @@
 // that the shard's thread will own. No SQPOLL: its kernel thread would compete for one of few cores.
 #pragma once
 
+#include "io/read_windows.h"
 #include "runtime/shard.h"
 
 #include <liburing.h>
@@ -66,6 +67,7 @@ class ring_driver final : public runtime::driver {
     void post_from_anywhere(runtime::completion& c) noexcept;
 
     io_uring& raw() { return ring_; }
+    read_windows& windows() { return windows_; }
 
     void wait(runtime::mono_time until) override;
     void ring_doorbell() noexcept override;
@@ -93,6 +95,7 @@ class ring_driver final : public runtime::driver {
     runtime::mono_time standing_until_ = runtime::never; // never: not armed
     __kernel_timespec standing_time_{};
     runtime::shard* shard_ = nullptr;
+    read_windows windows_;
     std::atomic<runtime::completion*> foreign_{nullptr}; // posted by other threads, newest first
 };
 

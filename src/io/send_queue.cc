@@ -79,10 +79,11 @@ connection::progress connection::send_file(std::size_t& left) {
     return progress::advanced;
 }
 
-// As many pieces and messages as fit leave in one sendmsg(2). Small pieces of files are read next to each other first.
+// As many pieces and messages as fit leave in one sendmsg(2). Small pieces of files are taken from what was read a moment ago, or
+// read next to each other first.
 connection::progress connection::send_gathered(std::size_t& left) {
     std::array<iovec, gathered_parts_max> parts;
-    std::size_t count = 0, total = 0, scratch_used = 0, read_bytes = 0;
+    std::size_t count = 0, total = 0, scratch_used = 0, read_bytes = 0, peeks = 0;
     mutable_bytes scratch;
     bool more = false;
     for (auto m = queue_.begin(); m != queue_.end() && !more; ++m) {
@@ -100,6 +101,16 @@ connection::progress connection::send_gathered(std::size_t& left) {
                 total += take;
                 more = take < piece.size() - offset;
                 continue;
+            }
+            if (take <= runtime::peek_bytes_max && peeks < runtime::peeks_kept) {
+                ++peeks;
+                auto kept = piece.from->peek(piece.position + offset, take, piece.position + piece.length);
+                if (!kept.empty()) {
+                    parts[count++] = {const_cast<std::byte*>(kept.data()), take};
+                    total += take;
+                    more = take < piece.size() - offset;
+                    continue;
+                }
             }
             if (scratch.empty()) scratch = transport_.scratch();
             take = std::min(take, scratch.size() - scratch_used);

@@ -30,21 +30,27 @@ class header_scan {
     }
     // False: what is here is no batch. REQUIRES: ready().
     bool take(batch& out) {
-        auto h = window_.view(position_, records::header_size).data();
+        if (!read(window_.view(position_, records::header_size), position_, window_.end(), out)) return false;
+        position_ += out.size_bytes;
+        return true;
+    }
+    void seek(std::uint64_t position) { position_ = position; }
+
+    // The batch at `position` of a file that ends at `end`, by its header. False: that is none.
+    static bool read(bytes_view header, std::uint64_t position, std::uint64_t end, batch& out) {
+        auto h = header.data();
         auto length = load_be<std::int32_t>(h + records::at::length);
         if (length < records::length_field_min) return false;
         auto size = static_cast<std::uint64_t>(length) + records::log_overhead;
-        if (position_ + size > window_.end()) return false;
+        if (position + size > end) return false;
         out.base = {load_be<std::int64_t>(h + records::at::base_offset)};
         out.last = out.base + load_be<std::int32_t>(h + records::at::last_offset_delta);
         out.max_timestamp = {load_be<std::int64_t>(h + records::at::max_timestamp)};
         out.epoch = {load_be<std::int32_t>(h + records::at::leader_epoch)};
-        out.position = position_;
+        out.position = position;
         out.size_bytes = static_cast<std::uint32_t>(size);
-        position_ += size;
         return true;
     }
-    void seek(std::uint64_t position) { position_ = position; }
 
   private:
     static constexpr std::size_t chunk_bytes = 8 << 10; // two index intervals of small batches

@@ -9,6 +9,7 @@
 #include "log/environment.h"
 #include "log/epoch_cache.h"
 #include "log/errc.h"
+#include "log/known_places.h"
 #include "log/log_config.h"
 #include "log/read_window.h"
 #include "log/recent_batches.h"
@@ -93,7 +94,7 @@ class partition_log {
     void request_flush(flush_waiter& waiter);
 
     // Whole batches from the one that holds `from`, of one segment, up to `bytes_max`, all below `limit`. Length 0:
-    // nothing there (yet). nullopt: the place is not known in memory, use read().
+    // nothing there (yet). nullopt: the place is not known in memory, or what lies there is not, use read().
     std::optional<result<slice>> try_read(log_offset from, std::uint32_t bytes_max, log_offset limit,
                                           bool at_least_one_batch);
     runtime::task<result<slice>> read(log_offset from, std::uint32_t bytes_max, log_offset limit,
@@ -197,6 +198,9 @@ class partition_log {
     void answer_flushes();
     runtime::task<result<void>> flush_to(log_offset up_to);
     // read.cc
+    std::optional<slice> try_read_on(log_offset from, std::uint32_t bytes_max, log_offset limit, bool at_least_one_batch);
+    std::uint64_t start_for(log_offset from, const segment& s);
+    void add_place(log_offset next, const segment& s, std::uint64_t position);
     runtime::task<result<void>> load(segment& s);
     // time_lookup.cc
     runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<runtime::file> file,
@@ -214,6 +218,7 @@ class partition_log {
     log_config config_;
     std::vector<std::shared_ptr<segment>> segments_; // by base offset; the last is active
     recent_batches recent_;
+    std::unique_ptr<known_places> places_; // made with the first read behind `recent_`: most partitions have none
     epoch_cache epochs_;
     bool epochs_dirty_ = false;
     std::vector<epoch_entry> scanned_epochs_; // during recovery

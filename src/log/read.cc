@@ -22,7 +22,10 @@ std::optional<result<slice>> partition_log::try_read(log_offset from, std::uint3
     if (from < start_ || from > end_) return result<slice>{std::unexpected{errc::offset_out_of_range}};
     limit = std::min(limit, written_);
     if (from >= limit) return result<slice>{slice{}};
-    if (recent_.size() == 0 || from < recent_[0].base) return std::nullopt;
+    if (recent_.size() == 0 || from < recent_[0].base) {
+        auto on = try_read_on(from, bytes_max, limit, at_least_one_batch);
+        return on ? std::optional{result<slice>{std::move(*on)}} : std::nullopt;
+    }
     std::size_t first = recent_.find(from);
     if (first == recent_.size()) return std::nullopt;
     const recent_batch& b = recent_[first];
@@ -44,6 +47,55 @@ std::optional<result<slice>> partition_log::try_read(log_offset from, std::uint3
     return result<slice>{slice{s->file, s->file.get(), b.position, end.position + end.size_bytes - b.position, b.base}};
 }
 
+// From where an earlier read ended. The bytes that will be sent say where the slice ends: a small slice costs one look at the file.
+std::optional<slice> partition_log::try_read_on(log_offset from, std::uint32_t bytes_max, log_offset limit, bool at_least_one_batch) {
+    if (!places_ || bytes_max > runtime::peek_bytes_max) return std::nullopt;
+    const std::size_t known = places_->find(from);
+    if (known == known_places::places_max) return std::nullopt;
+    const auto place = (*places_)[known];
+    auto s = segment_for(place.segment_base);
+    if (s->base != place.segment_base || !s->file || place.position + records::header_size > s->size_bytes) return std::nullopt;
+    auto length = static_cast<std::size_t>(std::min<std::uint64_t>(std::max<std::uint64_t>(bytes_max, records::header_size), s->size_bytes - place.position));
+    auto seen = s->file->peek(place.position, length, s->size_bytes);
+    if (seen.empty()) return std::nullopt;
+    header_scan::batch b{};
+    if (!header_scan::read(seen, place.position, s->size_bytes, b) || b.last < from) return std::nullopt; // read() says what is wrong
+    if (s.get() != &active()) env_.descriptors->used(*s);
+    shard_.stats().places_known.add(1);
+    if (b.last >= limit || (b.size_bytes > bytes_max && !at_least_one_batch)) return slice{};
+    slice out{s->file, s->file.get(), place.position, b.size_bytes, b.base};
+    log_offset next = b.last + 1;
+    while (out.length + records::header_size <= seen.size()) {
+        if (!header_scan::read(seen.subspan(out.length), place.position + out.length, s->size_bytes, b)) break;
+        if (b.last >= limit || out.length + b.size_bytes > bytes_max) break;
+        out.length += b.size_bytes;
+        next = b.last + 1;
+    }
+    const auto end = place.position + out.length;
+    if (end < s->size_bytes) places_->move(known, next, {s->base, end});
+    else places_->move(known, no_offset, {}); // the next segment is found by its name
+    return out;
+}
+
+// Where a search for `from` begins: where an earlier read ended, or by the index.
+std::uint64_t partition_log::start_for(log_offset from, const segment& s) {
+    if (places_)
+        if (auto known = places_->find(from); known < known_places::places_max && (*places_)[known].segment_base == s.base) {
+            shard_.stats().places_known.add(1);
+            auto position = (*places_)[known].position;
+            places_->move(known, no_offset, {}); // `add_place` gives it back, further on
+            return position;
+        }
+    shard_.stats().places_sought.add(1);
+    return s.offsets.position_for(from - s.base);
+}
+
+void partition_log::add_place(log_offset next, const segment& s, std::uint64_t position) {
+    if (!places_) places_ = std::make_unique<known_places>();
+    if (auto free = places_->find(no_offset); free < known_places::places_max) places_->move(free, next, {s.base, position});
+    else places_->add(next, {s.base, position});
+}
+
 runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t bytes_max, log_offset limit,
                                                  bool at_least_one_batch) {
     auto quick = try_read(from, bytes_max, limit, at_least_one_batch);
@@ -56,7 +108,7 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
         auto loaded = co_await load(*s);
         if (!loaded) co_return std::unexpected{loaded.error()};
         std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
-        header_scan scan{file, s->offsets.position_for(from - s->base), s->size_bytes};
+        header_scan scan{file, start_for(from, *s), s->size_bytes};
         bool found = false;
         header_scan::batch b{};
         while (!scan.at_end() && !found) {
@@ -76,9 +128,11 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
         out = slice{file, file.get(), b.position, b.size_bytes, b.base};
         std::uint64_t reach = b.position + bytes_max;
         std::uint64_t border = s->offsets.border_before(std::min(reach, s->size_bytes), limit - s->base);
+        log_offset next = b.last + 1;
         if (border > b.position) {
             out.length = std::max(out.length, static_cast<std::uint32_t>(border - b.position));
             scan.seek(border);
+            next = no_offset; // the next header says it
         }
         while (!scan.at_end()) {
             if (!scan.ready()) {
@@ -86,9 +140,13 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
                 if (!filled) co_return std::unexpected{filled.error()};
             }
             if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
+            if (next == no_offset) next = b.base;
             if (b.last >= limit || b.position + b.size_bytes > reach) break;
             out.length = static_cast<std::uint32_t>(b.position + b.size_bytes - out.position);
+            next = b.last + 1;
         }
+        // At the end of a segment the next one is found by its name.
+        if (next != no_offset && out.position + out.length < s->size_bytes) add_place(next, *s, out.position + out.length);
         break;
     }
     co_return out;

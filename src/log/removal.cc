@@ -28,6 +28,7 @@ runtime::task<result<void>> partition_log::delete_records(log_offset new_start) 
     }
     start_ = std::max(start_, new_start);
     if (epochs_.cut_start(start_)) epochs_dirty_ = true;
+    if (places_) places_->clear();
     std::vector<std::shared_ptr<segment>> gone;
     while (segments_.size() > 1 && segments_[1]->base <= start_) {
         gone.push_back(segments_.front());

@@ -32,10 +32,15 @@ struct counters {
     counter bytes_received;
     counter bytes_sent_memory;   // sent from user memory by send(2)
     counter bytes_sent_file;     // sendfile and splice: never in user space
-    counter bytes_read_file;     // pread, to gather small slices
+    counter bytes_read_file;     // by calls of the loop, to find and to gather small slices
+    counter window_hits;         // small pieces of files that were in memory from an earlier read (io/read_windows.h)
+    counter window_reads;        // … and those that were read
     counter bytes_read_ring;     // ring reads (cold data, recovery)
     counter bytes_written;       // to log files
     counter bytes_copied;        // memcpy of payload in user space, for any reason
+    // places of readers that are behind the recent batches (log/known_places.h)
+    counter places_known;        // reads that went on where an earlier one had ended
+    counter places_sought;       // … and that were looked up by index and headers
     // disk
     counter appends_inline;
     counter appends_slow;        // inline appends over append_slow_threshold

@@ -32,6 +32,9 @@ struct file_op : completion {
 // Parts of one gathered write. More than this is split by the caller.
 inline constexpr std::size_t write_parts_max = 64;
 
+inline constexpr std::size_t peek_bytes_max = 32 << 10;
+inline constexpr std::size_t peeks_kept = 16;
+
 class file {
   public:
     virtual ~file() = default; // closes
@@ -45,6 +48,11 @@ class file {
     // Reads up to `into.size()` bytes; `res` < size only at end of file. May complete inline (returns true) when the
     // range is known to be resident.
     virtual bool read(file_op& op, std::uint64_t position, mutable_bytes into) = 0;
+
+    // All of [position, position + length) if that needs no waiting for the device, else nothing; stays until `peeks_kept` more
+    // peeks were made on this shard. What lies before `end` may be read along.
+    // REQUIRES: length <= peek_bytes_max; position + length <= end; the bytes before `end` are written and will not change.
+    virtual bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) = 0;
 
     // Flushes data and the metadata needed to read it back (fdatasync). Never completes inline. Callable from any shard;
     // completes on the shard that called.

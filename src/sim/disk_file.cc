@@ -59,6 +59,11 @@ bool disk_file::read(file_op& op, std::uint64_t position, mutable_bytes into) {
     return false;
 }
 
+bytes_view disk_file::peek(std::uint64_t position, std::size_t length, std::uint64_t) {
+    if (node_->cold || gone() || disk_.power_is_cut() || position + length > size()) return {};
+    return bytes().subspan(position, length);
+}
+
 int disk_file::sync_now(std::uint64_t until) {
     if (gone()) return -EIO;
     if (int error = disk_.begin_change()) return error;

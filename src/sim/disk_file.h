@@ -13,6 +13,7 @@ class disk_file final : public runtime::file {
 
     bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override;
     bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override;
+    bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) override;
     void sync(runtime::file_op& op) override;
     void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
     runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;

@@ -57,6 +57,9 @@ struct memory_disk final : runtime::disk {
             co_return runtime::result<void>{};
         }
         std::uint64_t size() const override { return bytes->size(); }
+        bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t) override {
+            return bytes_view{*bytes}.subspan(position, length);
+        }
         bool resident(std::uint64_t, std::uint64_t) override { return true; }
         void read_ahead(runtime::file_op& op, std::uint64_t, std::uint64_t) override { on.pending.push_back(&op); }
     };

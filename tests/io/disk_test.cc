@@ -71,6 +71,65 @@ task<void> name_errors(real_shard& w, std::string directory, bool& ok) {
     ok = true;
 }
 
+void look(runtime::file& file, bytes_view content, std::uint64_t position, std::size_t length) {
+    auto seen = file.peek(position, length, content.size());
+    REQUIRE(seen.size() == length);
+    CHECK(as_text(seen) == as_text(content.subspan(position, length)));
+}
+
+task<void> peek_in_order(real_shard& w, std::string path, std::uint64_t& reads) {
+    auto file = *co_await w.disk.open(path, open_mode::create_new);
+    auto content = pattern(400'000);
+    (void)co_await runtime::write(*file, 0, content);
+    auto before = w.shard->stats().window_reads.read();
+    for (std::uint64_t at = 0; at + 4000 <= content.size(); at += 4000)
+        for (int reader = 0; reader < 3; ++reader) look(*file, content, at, 4000);
+    reads = w.shard->stats().window_reads.read() - before;
+}
+
+task<void> peek_at_the_end(real_shard& w, std::string path, std::uint64_t& reads) {
+    auto file = *co_await w.disk.open(path, open_mode::create_new);
+    auto content = pattern(100 * 500);
+    auto before = w.shard->stats().window_reads.read();
+    for (std::size_t at = 0; at < content.size(); at += 500) {
+        (void)co_await runtime::write(*file, at, bytes_view{content}.subspan(at, 500));
+        for (int reader = 0; reader < 20; ++reader) look(*file, bytes_view{content}.first(at + 500), at, 500);
+    }
+    reads = w.shard->stats().window_reads.read() - before;
+}
+
+task<void> peek_what_is_rewritten(real_shard& w, std::string path, bool& ok) {
+    auto file = *co_await w.disk.open(path, open_mode::create_new);
+    auto first = pattern(10'000, 1), second = pattern(10'000, 2);
+    (void)co_await runtime::write(*file, 0, first);
+    look(*file, first, 0, 10'000);
+    (void)co_await file->truncate(1000);
+    (void)co_await runtime::write(*file, 0, second);
+    look(*file, second, 0, 10'000);
+    // Another file where that one was, in memory and by name.
+    file.reset();
+    (void)co_await w.disk.remove(path);
+    file = *co_await w.disk.open(path, open_mode::create_new);
+    (void)co_await runtime::write(*file, 0, first);
+    look(*file, first, 0, 10'000);
+    ok = true;
+}
+
+task<void> peek_everywhere(real_shard& w, std::string path, std::uint64_t& bytes_read) {
+    auto file = *co_await w.disk.open(path, open_mode::create_new);
+    auto content = pattern(8 << 20);
+    (void)co_await runtime::write(*file, 0, content);
+    auto before = w.shard->stats().bytes_read_file.read();
+    constexpr std::size_t readers = 64, pieces = 10, apart = (8 << 20) / readers;
+    for (std::size_t i = 0; i < pieces; ++i)
+        for (std::size_t r = 0; r < readers; ++r) look(*file, content, r * apart + i * 4000, 4000);
+    // The first views stay as they are until many more were taken.
+    auto kept = file->peek(0, 4000, content.size());
+    for (std::size_t i = 1; i < runtime::peeks_kept; ++i) look(*file, content, i * 100'000, 4000);
+    CHECK(as_text(kept) == as_text(bytes_view{content}.first(4000)));
+    bytes_read = (w.shard->stats().bytes_read_file.read() - before) / (readers * pieces + runtime::peeks_kept);
+}
+
 task<void> replace(real_shard& w, std::string directory, std::vector<std::byte> content, bool& ok) {
     auto replaced = co_await runtime::replace_whole(w.disk, directory, "state", content);
     REQUIRE(replaced.has_value());
@@ -110,6 +169,38 @@ TEST_CASE("disk: a whole file is replaced, and a longer one before it leaves not
         CHECK(ok);
     }
     CHECK_FALSE(std::filesystem::exists(d.path + "/state.tmp"));
+}
+
+TEST_CASE("disk: small pieces that are looked at in order are read a window at a time, for one reader or several") {
+    real_shard w;
+    scratch_directory d;
+    std::uint64_t reads = 0;
+    w.run(peek_in_order(w, d.path + "/f", reads));
+    CHECK(reads <= 400'000 / (io::read_windows::window_bytes - 4000) + 2); // 100 pieces, three times
+}
+
+TEST_CASE("disk: what was just appended is read once for all who look at it") {
+    real_shard w;
+    scratch_directory d;
+    std::uint64_t reads = 0;
+    w.run(peek_at_the_end(w, d.path + "/f", reads));
+    CHECK(reads == 100);
+}
+
+TEST_CASE("disk: a file that was cut and written again, or another one in its place, is not taken for what was read before") {
+    real_shard w;
+    scratch_directory d;
+    bool ok = false;
+    w.run(peek_what_is_rewritten(w, d.path + "/f", ok));
+    CHECK(ok);
+}
+
+TEST_CASE("disk: with more places looked at than there are windows, no more is read than asked for") {
+    real_shard w;
+    scratch_directory d;
+    std::uint64_t bytes_read = 0;
+    w.run(peek_everywhere(w, d.path + "/f", bytes_read));
+    CHECK(bytes_read <= 4000);
 }
 
 TEST_CASE("disk: both ways of appending gather the parts of one write in order") {

@@ -6,6 +6,8 @@
 #include "runtime/disk.h"
 #include "runtime/shard.h"
 
+#include <doctest/doctest.h>
+
 #include <cerrno>
 #include <map>
 #include <set>
@@ -20,7 +22,8 @@ class memory_disk final : public runtime::disk {
   public:
     std::map<std::string, std::shared_ptr<node>> files, durable_files;
     std::set<std::string> directories{"/data"};
-    int writes_to_logs = 0, syncs = 0;
+    int writes_to_logs = 0, syncs = 0, reads = 0, peeks = 0;
+    bool nothing_in_memory = false; // for peeks
     bool fail_syncs = false;
     bool hold_syncs = false;
     std::vector<runtime::file_op*> held;
@@ -51,6 +54,7 @@ class memory_disk final : public runtime::disk {
             return true;
         }
         bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override {
+            ++disk_.reads;
             std::size_t n = position >= node_->now.size() ? 0 : std::min<std::size_t>(into.size(), node_->now.size() - position);
             std::copy_n(node_->now.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(position, node_->now.size())), n, into.begin());
             op.res = static_cast<int>(n);
@@ -72,6 +76,12 @@ class memory_disk final : public runtime::disk {
             co_return runtime::result<void>{};
         }
         std::uint64_t size() const override { return node_->now.size(); }
+        bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) override {
+            REQUIRE(position + length <= end);
+            REQUIRE(end <= node_->now.size());
+            ++disk_.peeks;
+            return disk_.nothing_in_memory ? bytes_view{} : bytes_view{node_->now}.subspan(position, length);
+        }
         bool resident(std::uint64_t, std::uint64_t) override { return true; }
         void read_ahead(runtime::file_op& op, std::uint64_t, std::uint64_t) override { runtime::shard::current().post(op); }
 

@@ -77,3 +77,172 @@ TEST_CASE("log: an offset by time is exact to the record, inside compressed batc
         REQUIRE(f.await(f.log->close()));
     }
 }
+
+namespace {
+
+// Asks again and again from where the last answer ended.
+struct small_reader {
+    fixture& f;
+    log_offset next{0};
+    std::uint32_t bytes_max;
+
+    // The next batches, without leaving the caller's stack if that is possible.
+    slice ask(log_offset limit = no_limit) {
+        auto quick = f.log->try_read(next, bytes_max, limit, true);
+        auto got = quick ? *quick : f.await(f.log->read(next, bytes_max, limit, true));
+        REQUIRE(got);
+        auto bytes = f.bytes_of(*got);
+        for (std::size_t at = 0; at < bytes.size();) {
+            records::batch_view batch{bytes_view{bytes}.subspan(at)};
+            CHECK(batch.base_offset() == next);
+            next = batch.next_offset();
+            at += static_cast<std::size_t>(load_be<std::int32_t>(bytes.data() + at + records::at::length)) + records::log_overhead;
+        }
+        return *got;
+    }
+};
+
+// `count` batches of three records each, all but the last 1024 of which are behind the recent ones.
+void fill(fixture& f, int count, std::size_t value_bytes = 90) {
+    for (int i = 0; i < count; ++i) {
+        f.append(3, 1000 + i * 10, value_bytes);
+        if (i % 50 == 0) f.turns(5);
+    }
+    f.turns(200);
+    REQUIRE(f.log->written_offset() == f.log->end_offset());
+}
+
+std::uint64_t known(fixture& f) { return f.shard.stats().places_known.read(); }
+std::uint64_t sought(fixture& f) { return f.shard.stats().places_sought.read(); }
+
+} // namespace
+
+TEST_CASE("log: a reader behind the recent batches is looked up once, and then goes on with one look at the file per slice") {
+    fixture f;
+    REQUIRE(f.open());
+    fill(f, 1500);
+    auto one = static_cast<std::uint32_t>(f.entries[0].bytes.size());
+    small_reader r{f, {0}, 2 * one + 7};
+    CHECK(r.ask().length == 2 * one);
+    CHECK(sought(f) == 1);
+    auto reads = f.disk.reads;
+    for (int i = 0; i < 100; ++i) CHECK(r.ask().length == 2 * one);
+    CHECK(f.disk.reads == reads + 100); // those of `bytes_of`
+    CHECK(f.disk.peeks == 100);
+    CHECK(known(f) == 100);
+    CHECK(sought(f) == 1);
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: from a known place a slice keeps to its limits: whole batches, at least one, none at the limit") {
+    fixture f;
+    REQUIRE(f.open());
+    fill(f, 1500);
+    auto one = static_cast<std::uint32_t>(f.entries[0].bytes.size());
+    small_reader r{f, {0}, one};
+    r.ask(); // offset 3 is known from here on
+    auto from_place = [&](std::uint32_t bytes, log_offset limit, bool at_least_one) {
+        auto got = f.log->try_read({3}, bytes, limit, at_least_one);
+        REQUIRE(got);
+        REQUIRE(*got);
+        return (*got)->length;
+    };
+    CHECK(from_place(10, no_limit, false) == 0);
+    CHECK(from_place(4 * one, {5}, true) == 0);
+    CHECK(from_place(10, no_limit, true) == one);
+    r.ask();
+    r.ask();
+    CHECK(r.next == log_offset{9});
+    CHECK(f.log->try_read({9}, 5 * one, {16}, true).value()->length == 2 * one);
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: large slices begin at a known place too, and what is not in memory is read by the slow way") {
+    fixture f;
+    REQUIRE(f.open());
+    fill(f, 2500);
+    small_reader large{f, {0}, 100'000};
+    large.ask();
+    CHECK(large.ask().length > 90'000);
+    CHECK(known(f) == 1);
+    CHECK(sought(f) == 1);
+    f.disk.nothing_in_memory = true;
+    small_reader small{f, {0}, 1000};
+    for (int i = 0; i < 20; ++i) small.ask();
+    CHECK(sought(f) == 2);
+    CHECK(known(f) == 20);
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: sequential readers cross segments, one look-up for each") {
+    fixture f;
+    f.config.segment_bytes = 60'000;
+    REQUIRE(f.open());
+    fill(f, 1500);
+    auto segments = f.log->sizes().segments;
+    REQUIRE(segments > 5);
+    small_reader r{f, {0}, 2'000};
+    while (r.next < f.log->written_offset()) REQUIRE(r.ask().length > 0);
+    CHECK(sought(f) <= segments);
+    CHECK(known(f) > 5 * sought(f));
+    CHECK(f.descriptors.open() <= f.descriptors.max());
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: a place is not used once records are deleted, its segment is gone or closed again, or the log was opened anew") {
+    fixture f;
+    f.config.segment_bytes = 60'000;
+    REQUIRE(f.open());
+    fill(f, 1500);
+    small_reader r{f, {0}, 2'000};
+    for (int i = 0; i < 3; ++i) r.ask();
+    auto behind = r.next;
+    REQUIRE(f.await(f.log->delete_records(behind + 900)));
+    auto gone = f.log->try_read(behind, 2'000, no_limit, true);
+    REQUIRE(gone);
+    CHECK(gone->error() == errc::offset_out_of_range);
+    r.next = behind + 900;
+    auto before = known(f);
+    r.ask();
+    CHECK(known(f) == before);
+
+    // Reads elsewhere push the segment out of the budget of open files: its places wait until it is open again.
+    for (int i = 1; i < 4; ++i) {
+        small_reader other{f, f.await(f.log->read(r.next + i * 500, 10, no_limit, true))->first_batch_base, 10};
+        other.ask();
+    }
+    for (int i = 0; i < 3; ++i) r.ask();
+
+    // Rolling leaves what is known of the segment that was active.
+    fill(f, 1200);
+    while (r.next < log_offset{4500}) REQUIRE(r.ask().length > 0);
+
+    REQUIRE(f.await(f.log->close()));
+    f.log.reset();
+    REQUIRE(f.open(true));
+    before = known(f);
+    small_reader again{f, r.next, 2'000};
+    again.ask();
+    CHECK(known(f) == before);
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: readers at one offset have a place each, and one more than there is room for is looked up") {
+    fixture f;
+    REQUIRE(f.open());
+    fill(f, 1500);
+    std::vector<small_reader> readers(known_places::places_max, small_reader{f, {0}, 1'000});
+    for (auto& r : readers) r.ask();
+    auto first = sought(f);
+    CHECK(first == readers.size());
+    for (int round = 0; round < 3; ++round)
+        for (auto& r : readers) r.ask();
+    CHECK(sought(f) == first);
+    small_reader late{f, {0}, 1'000};
+    late.ask(); // takes the room of one of them
+    for (auto& r : readers) r.ask();
+    CHECK(sought(f) > first + 1);
+    CHECK(sought(f) <= first + 1 + readers.size());
+    CHECK(known(f) >= 4 * (readers.size() - 1));
+    REQUIRE(f.await(f.log->close()));
+}
