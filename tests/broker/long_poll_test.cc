@@ -165,8 +165,8 @@ TEST_CASE("node: a record for a waiting fetch over two shards costs them two mes
         n.w.run_until([&] { return reader.answers() == 1; });
         n.w.run_for(milliseconds{50});
         CHECK(outcome(writer.next<kafka::produce_response>()->message).code == error_code::none);
-        auto& got = read_answer(reader.next<kafka::fetch_response>()->message)[{"t", p}];
-        CHECK(got.values.size() == 1);
+        auto got = read_answer(reader.next<kafka::fetch_response>()->message);
+        CHECK(got[{"t", p}].values.size() == 1);
         ++at[static_cast<std::size_t>(p)].from;
         // To the partition and back, where the producer's shard is another; and the visit that waits elsewhere is told and
         // comes, or comes with the record.
