@@ -3,6 +3,7 @@
 #include "sim/disk_file.h"
 #include "sim/pause.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace millrace::sim {
@@ -11,7 +12,7 @@ using namespace runtime;
 
 namespace {
 
-std::unexpected<errc> fail(int error) { return std::unexpected{from_errno(error)}; }
+std::unexpected<errc> failed(int error) { return std::unexpected{from_errno(error)}; }
 
 std::uint64_t bytes_below(const disk_node& n) {
     std::uint64_t sum = n.data.size();
@@ -42,8 +43,19 @@ disk::located disk::locate(const std::string& path) const {
 
 int disk::begin_change() {
     if (power_is_cut()) return -EIO;
+    if (before_change) before_change();
     ++counts_.changes;
     return 0;
+}
+
+int disk::begin_call(disk_call what) {
+    if (power_is_cut()) return -EIO;
+    auto at = static_cast<std::size_t>(what);
+    return ++calls_[at] == call_failures_[at].at ? -call_failures_[at].error : 0;
+}
+
+void disk::set_entry(disk_node& in, std::string gone, std::string set, std::shared_ptr<disk_node> node) {
+    in.change(disk_node::entry_change{std::move(gone), std::move(set), std::move(node), next_number()});
 }
 
 std::uint64_t disk::used_bytes() const { return bytes_below(*root_); }
@@ -51,17 +63,18 @@ std::uint64_t disk::used_bytes() const { return bytes_below(*root_); }
 task<result<std::unique_ptr<file>>> disk::open(std::string path, open_mode mode) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
     auto at = locate(path);
     bool creates = mode == open_mode::create || mode == open_mode::create_new;
+    bool makes = !at.node && creates && at.parent;
+    if (int error = begin_call(makes ? disk_call::create : disk_call::open)) co_return failed(error);
     if (at.node) {
-        if (mode == open_mode::create_new) co_return fail(EEXIST);
-        if (at.node->is_directory) co_return fail(EISDIR);
+        if (mode == open_mode::create_new) co_return failed(EEXIST);
+        if (at.node->is_directory) co_return failed(EISDIR);
     } else {
-        if (!creates || !at.parent) co_return fail(ENOENT);
+        if (!makes) co_return failed(ENOENT);
         begin_change();
         at.node = std::make_shared<disk_node>(false);
-        at.parent->change(disk_node::entry_change{"", at.name, at.node});
+        set_entry(*at.parent, "", at.name, at.node);
     }
     std::unique_ptr<file> opened = std::make_unique<disk_file>(*this, at.node);
     co_return opened;
@@ -70,34 +83,34 @@ task<result<std::unique_ptr<file>>> disk::open(std::string path, open_mode mode)
 task<result<void>> disk::make_directory(std::string path) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
+    if (int error = begin_call(disk_call::make_directory)) co_return failed(error);
     auto at = locate(path);
-    if (at.node) co_return fail(EEXIST);
-    if (!at.parent) co_return fail(ENOENT);
+    if (at.node) co_return failed(EEXIST);
+    if (!at.parent) co_return failed(ENOENT);
     begin_change();
-    at.parent->change(disk_node::entry_change{"", at.name, std::make_shared<disk_node>(true)});
+    set_entry(*at.parent, "", at.name, std::make_shared<disk_node>(true));
     co_return result<void>{};
 }
 
 task<result<void>> disk::rename(std::string from, std::string to) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
+    if (int error = begin_call(disk_call::rename)) co_return failed(error);
     auto old = locate(from);
     auto target = locate(to);
-    if (!old.node || !old.parent || !target.parent) co_return fail(ENOENT);
+    if (!old.node || !old.parent || !target.parent) co_return failed(ENOENT);
     if (old.node == target.node) co_return result<void>{};
     if (target.node) {
-        if (target.node->is_directory != old.node->is_directory) co_return fail(old.node->is_directory ? ENOTDIR : EISDIR);
-        if (!target.node->entries.empty()) co_return fail(ENOTEMPTY);
+        if (target.node->is_directory != old.node->is_directory) co_return failed(old.node->is_directory ? ENOTDIR : EISDIR);
+        if (!target.node->entries.empty()) co_return failed(ENOTEMPTY);
     }
     begin_change();
     if (old.parent == target.parent) {
-        old.parent->change(disk_node::entry_change{old.name, target.name, old.node});
+        set_entry(*old.parent, old.name, target.name, old.node);
     } else {
         // Two directories, two syncs: after a power cut the name may be in both or, if only the old one was synced, gone.
-        target.parent->change(disk_node::entry_change{"", target.name, old.node});
-        old.parent->change(disk_node::entry_change{old.name, "", old.node});
+        set_entry(*target.parent, "", target.name, old.node);
+        set_entry(*old.parent, old.name, "", old.node);
     }
     co_return result<void>{};
 }
@@ -105,12 +118,12 @@ task<result<void>> disk::rename(std::string from, std::string to) {
 task<result<void>> disk::remove(std::string path) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
+    if (int error = begin_call(disk_call::remove)) co_return failed(error);
     auto at = locate(path);
-    if (!at.node || !at.parent) co_return fail(ENOENT);
-    if (!at.node->entries.empty()) co_return fail(ENOTEMPTY);
+    if (!at.node || !at.parent) co_return failed(ENOENT);
+    if (!at.node->entries.empty()) co_return failed(ENOTEMPTY);
     begin_change();
-    at.parent->change(disk_node::entry_change{at.name, "", at.node});
+    set_entry(*at.parent, at.name, "", at.node);
     co_return result<void>{};
 }
 
@@ -120,23 +133,23 @@ task<result<void>> disk::sync_directory(std::string path) {
     auto boot = boot_;
     pause some{when_};
     co_await some;
-    if (boot != boot_ || power_is_cut()) co_return fail(EIO);
-    if (!asked.node) co_return fail(ENOENT);
-    if (!asked.node->is_directory) co_return fail(ENOTDIR);
+    if (boot != boot_ || power_is_cut()) co_return failed(EIO);
+    if (!asked.node) co_return failed(ENOENT);
+    if (!asked.node->is_directory) co_return failed(ENOTDIR);
     begin_change();
     ++counts_.directory_syncs;
-    if (counts_.directory_syncs == directory_sync_failure_.at) co_return fail(directory_sync_failure_.error);
-    asked.node->settle_entries(until);
+    if (counts_.directory_syncs == directory_sync_failure_.at) co_return failed(directory_sync_failure_.error);
+    if (mutation_ != disk_mutation::directory_sync_skipped) asked.node->settle_entries(until);
     co_return result<void>{};
 }
 
 task<result<std::vector<directory_entry>>> disk::list(std::string path) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
+    if (int error = begin_call(disk_call::list)) co_return failed(error);
     auto at = locate(path);
-    if (!at.node) co_return fail(ENOENT);
-    if (!at.node->is_directory) co_return fail(ENOTDIR);
+    if (!at.node) co_return failed(ENOENT);
+    if (!at.node->is_directory) co_return failed(ENOTDIR);
     std::vector<directory_entry> all;
     for (auto& [name, node] : at.node->entries) {
         directory_entry e;
@@ -151,19 +164,26 @@ task<result<std::vector<directory_entry>>> disk::list(std::string path) {
 task<result<runtime::disk_space>> disk::space(std::string) {
     pause some{when_};
     co_await some;
-    if (power_is_cut()) co_return fail(EIO);
+    if (power_is_cut()) co_return failed(EIO);
     auto used = used_bytes();
     co_return runtime::disk_space{capacity_bytes_, used < capacity_bytes_ ? capacity_bytes_ - used : 0};
 }
 
-void disk::drop_unsynced() {
-    root_ = root_->after_power_cut([] { return false; }, false);
-    ++boot_;
-    cut_at_.reset();
+void disk::drop_unsynced() { crash(survival::nothing); }
+
+void disk::crash(bool torn) { load(after_crash(survival::any, when_.pick(std::uint64_t{1} << 62), torn)); }
+
+void disk::crash(survival mode) { load(after_crash(mode, when_.pick(std::uint64_t{1} << 62))); }
+
+disk_image disk::after_crash(std::optional<survival> mode, std::uint64_t seed, bool torn) const {
+    if (!mode) return {root_->copy(), next_change_};
+    survivors which{*mode, seed, root_->oldest_unsynced(next_change_), next_change_, torn};
+    return {root_->after_power_cut(which), next_change_};
 }
 
-void disk::crash(bool torn) {
-    root_ = root_->after_power_cut([this] { return when_.coin(); }, torn);
+void disk::load(const disk_image& from) {
+    root_ = from.root->copy();
+    next_change_ = std::max(next_change_, from.next_change);
     ++boot_;
     cut_at_.reset();
 }

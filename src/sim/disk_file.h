@@ -25,9 +25,10 @@ class disk_file final : public runtime::file {
     bytes_view bytes() const { return node_->data; }
 
   private:
+    int write_step(std::uint64_t position, bytes_view bytes, int error);
     int write_now(std::uint64_t position, std::span<const bytes_view> parts);
     int read_now(std::uint64_t position, mutable_bytes into);
-    int sync_now(std::uint64_t until);
+    int sync_now(std::uint64_t until, bool whole);
     bool gone() const { return boot_ != disk_.boot_; }
 
     disk& disk_;

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "sim/survivors.h"
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,9 +20,17 @@ inline constexpr std::uint64_t sector_bytes = 512;
 
 // A write at a position, or (no bytes, `size` set) a truncation.
 struct data_change {
+    std::uint64_t number = 0; // counted over the whole disk
     std::uint64_t position = 0;
     std::vector<std::byte> bytes;
     std::optional<std::uint64_t> size;
+};
+
+// What a sync does for the changes that it covers.
+enum class sync_effect : std::uint8_t {
+    durable,
+    lost,       // it failed: the bytes are gone, the sizes (they are in the journal) are kept
+    range_only, // bytes in what was durably allocated before are kept; a longer size is not
 };
 
 struct disk_node {
@@ -33,6 +41,7 @@ struct disk_node {
         std::string gone;
         std::string set;
         std::shared_ptr<disk_node> node; // what `gone` or `set` names
+        std::uint64_t number = 0;
     };
     using entry_map = std::map<std::string, std::shared_ptr<disk_node>>;
 
@@ -52,16 +61,22 @@ struct disk_node {
     // --- files
     void change(data_change c);
     std::uint64_t changes() const { return settled + unsynced.size(); }
-    // Changes before number `until` become durable, or (the bytes, not the sizes) are lost for good.
-    void settle(std::uint64_t until, bool durable_now);
+    // Changes before number `until` of this file become durable, or what else their sync did.
+    void settle(std::uint64_t until, sync_effect how);
 
     // --- directories
     void change(entry_change c);
     std::uint64_t entry_changes() const { return entries_settled + unsynced_entries.size(); }
     void settle_entries(std::uint64_t until);
 
-    // What a power cut leaves. `survives` is asked about each unsynced change and, with `torn`, each of its sectors.
-    std::shared_ptr<disk_node> after_power_cut(const std::function<bool()>& survives, bool torn) const;
+    // The lowest number of an unsynced change here and below; `none` if there is none.
+    std::uint64_t oldest_unsynced(std::uint64_t none) const;
+    // A tree of its own as a power cut leaves it: nothing is unsynced in it, nothing in memory.
+    std::shared_ptr<disk_node> after_power_cut(survivors& which) const;
+    // Of all names and bytes that readers see.
+    std::uint64_t hash() const;
+    // A tree of its own as it is.
+    std::shared_ptr<disk_node> copy() const;
 };
 
 } // namespace millrace::sim

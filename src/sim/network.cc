@@ -127,6 +127,14 @@ void network::reset_all() {
     ends_.clear();
 }
 
+void network::reset_one() {
+    std::erase_if(ends_, [](auto& weak) { return weak.expired(); });
+    if (ends_.empty()) return;
+    auto chosen = ends_.begin() + static_cast<std::ptrdiff_t>(when_.pick(ends_.size()));
+    chosen->lock()->reset_both();
+    ends_.erase(chosen);
+}
+
 std::unique_ptr<stream> transport::take_in(std::unique_ptr<departed_stream> from) {
     auto end = std::exchange(static_cast<departed_end&>(*from).end, nullptr);
     end->settle(*home_);
@@ -153,8 +161,8 @@ task<result<std::unique_ptr<stream>>> transport::connect(endpoint to) {
     endpoint own;
     own.host = "127.0.0.1";
     own.port = network_.next_port_++;
-    auto client = std::make_shared<stream_end>(network_.when_, *home_, own, to);
-    auto server = std::make_shared<stream_end>(network_.when_, at->home, to, own);
+    auto client = std::make_shared<stream_end>(network_.when_, network_.trouble_, *home_, own, to);
+    auto server = std::make_shared<stream_end>(network_.when_, network_.trouble_, at->home, to, own);
     stream_end::join(client, server);
     std::erase_if(network_.ends_, [](auto& weak) { return weak.expired(); });
     network_.ends_.push_back(client);

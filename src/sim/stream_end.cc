@@ -124,7 +124,9 @@ void stream_end::pump() {
 }
 
 mono_time stream_end::next_arrival() {
-    last_arrival_ = std::max(last_arrival_ + nanoseconds{1}, when_.now() + when_.pick_delay());
+    auto arrival = when_.now() + when_.pick_delay();
+    if (trouble_.lost_one_in && when_.pick(trouble_.lost_one_in) == 0) arrival += retransmission_time;
+    last_arrival_ = std::max({last_arrival_ + nanoseconds{1}, arrival, trouble_.split_until});
     return last_arrival_;
 }
 

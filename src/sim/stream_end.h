@@ -12,8 +12,8 @@ namespace millrace::sim {
 
 class stream_end final : public std::enable_shared_from_this<stream_end> {
   public:
-    stream_end(schedule& when, runtime::shard& home, runtime::endpoint local, runtime::endpoint peer)
-        : local{std::move(local)}, peer{std::move(peer)}, when_{when}, home_{&home} {}
+    stream_end(schedule& when, const network_trouble& trouble, runtime::shard& home, runtime::endpoint local, runtime::endpoint peer)
+        : local{std::move(local)}, peer{std::move(peer)}, when_{when}, trouble_{trouble}, home_{&home} {}
     static void join(const std::shared_ptr<stream_end>& a, const std::shared_ptr<stream_end>& b) {
         a->other_ = b;
         b->other_ = a;
@@ -48,6 +48,7 @@ class stream_end final : public std::enable_shared_from_this<stream_end> {
     std::size_t unread_bytes() const { return arrived_.size() + travelling_; }
 
     schedule& when_;
+    const network_trouble& trouble_;
     runtime::shard* home_;
     std::weak_ptr<stream_end> other_;
 

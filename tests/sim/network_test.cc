@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <string>
@@ -208,4 +209,64 @@ TEST_CASE("sim network: a paused listener keeps the backlog and hands it out on 
     auto port = f.at->address().port;
     f.w.run(f.at->close(), shard_id{1});
     CHECK_FALSE(f.w.run(connect_to(t, port)));
+}
+
+TEST_CASE("sim network: while it is split nothing arrives, and afterwards all does, in order") {
+    for (auto seed : sim::seeds(20)) {
+        CAPTURE(seed);
+        fixture f{seed};
+        auto ours = f.connect();
+        auto began = f.w.now();
+        f.w.network().split(milliseconds{500});
+        scope tasks;
+        int failed = 0;
+        arrived got;
+        std::string text = letters(40'000);
+        f.w.spawn(shard_id{1}, tasks, read_to_end(*f.accepts.streams.front(), got));
+        f.w.spawn(shard_id{0}, tasks, send_and_close(std::move(ours), {text}, failed));
+        f.w.run_for(milliseconds{400});
+        CHECK(got.bytes.empty());
+        REQUIRE(f.w.run_until([&] { return got.last <= 0; }));
+        CHECK(got.bytes == text);
+        CHECK(f.w.now() >= began + milliseconds{500});
+        REQUIRE(f.w.run_until([&] { return tasks.running() == 0; }));
+    }
+}
+
+TEST_CASE("sim network: lost segments come late and in order, and nothing is lost for good") {
+    int late = 0;
+    for (auto seed : sim::seeds(20)) {
+        CAPTURE(seed);
+        fixture f{seed};
+        f.w.network().lose(10);
+        auto ours = f.connect();
+        auto began = f.w.now();
+        scope tasks;
+        int failed = 0;
+        arrived got;
+        std::string text = letters(100'000);
+        f.w.spawn(shard_id{1}, tasks, read_to_end(*f.accepts.streams.front(), got));
+        f.w.spawn(shard_id{0}, tasks, send_and_close(std::move(ours), {text}, failed));
+        REQUIRE(f.w.run_until([&] { return got.last <= 0; }));
+        CHECK(got.bytes == text);
+        late += f.w.now() >= began + sim::retransmission_time;
+        REQUIRE(f.w.run_until([&] { return tasks.running() == 0; }));
+    }
+    CHECK(late > 0);
+}
+
+TEST_CASE("sim network: one connection is reset and the others are not") {
+    fixture f{3};
+    std::vector<std::unique_ptr<stream>> ours;
+    for (int i = 0; i < 3; ++i) ours.push_back(f.connect());
+    REQUIRE(f.w.run_until([&] { return f.accepts.streams.size() == 3; }));
+    scope tasks;
+    std::vector<arrived> got(3);
+    for (std::size_t i = 0; i < 3; ++i) f.w.spawn(shard_id{0}, tasks, read_to_end(*ours[i], got[i]));
+    f.w.run_for(milliseconds{1});
+    f.w.network().reset_one();
+    f.w.run_for(milliseconds{100});
+    CHECK(std::ranges::count_if(got, [](auto& a) { return a.last <= 0; }) == 1);
+    for (auto& s : f.accepts.streams) s->close();
+    REQUIRE(f.w.run_until([&] { return tasks.running() == 0; }));
 }
