@@ -3,17 +3,17 @@
 
     mutations.py BUILD_DIR        after `ninja -C BUILD_DIR tests/coord/coord_test`
 
-Each mutation replaces one text of one source file in a copy, compiles that copy as the build does, and links it in front of
-the library. Nothing in the tree or in the build directory changes. A text that is no longer there is a failure too.
+Each mutation replaces one text of one source file (tests/harness/mutant.py). A text that is no longer there is a failure too.
 """
-import json
-import pathlib
-import shlex
+import os
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import mutant  # noqa: E402
+
 SOURCES = "src/coord/group/"
 MUTATIONS = [
     ("answers leave before their records are kept", "group_partition.cc",
@@ -41,36 +41,12 @@ MUTATIONS = [
 ]
 
 
-def build_steps(build):
-    listed = subprocess.run(["ninja", "-C", build, "-t", "commands", "tests/coord/coord_test"], check=True,
-                            capture_output=True, text=True).stdout.splitlines()
-    link = next(shlex.split(c) for c in listed if "-o tests/coord/coord_test " in c)
-    compile_of = {pathlib.Path(e["file"]).name: shlex.split(e["command"])
-                  for e in json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-                  if "/" + SOURCES in "/" + e["file"]}
-    return link, compile_of
+def found(build, source, before, after):
+    with tempfile.TemporaryDirectory() as scratch:
+        return verdict(mutant.make(build, "tests/coord/coord_test", SOURCES + source, before, after, scratch))
 
 
-def found(build, link, compile_command, source, before, after, scratch):
-    text = (ROOT / SOURCES / source).read_text()
-    if text.count(before) != 1:
-        raise SystemExit(f"{source}: the text to replace is there {text.count(before)} times: {before!r}")
-    changed = scratch / source
-    changed.write_text(text.replace(before, after))
-    made = scratch / (source + ".o")
-    command = list(compile_command)
-    command[command.index("-o") + 1] = str(made)
-    command[-1] = str(changed)
-    for flag in ("-MF", "-MQ"):
-        if flag in command:
-            command[command.index(flag) + 1] = str(scratch / "d")
-    subprocess.run(command + ["-w"], cwd=build, check=True)
-    program = scratch / "mutant"
-    command = list(link)
-    command[command.index("-o") + 1] = str(program)
-    library = next(i for i, part in enumerate(command) if part.endswith("libcoord.a"))
-    command.insert(library, str(made))
-    subprocess.run(command, cwd=build, check=True)
+def verdict(program):
     try:
         ended = subprocess.run([program, "-tc=*no partition has two owners*"], cwd=build, timeout=120, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
@@ -83,11 +59,9 @@ def found(build, link, compile_command, source, before, after, scratch):
 
 def main():
     build = sys.argv[1]
-    link, compile_of = build_steps(build)
     missed = 0
     for what, source, before, after in MUTATIONS:
-        with tempfile.TemporaryDirectory() as scratch:
-            how = found(build, link, compile_of[source], source, before, after, pathlib.Path(scratch))
+        how = found(build, source, before, after)
         print(f"{'found ' if how else 'MISSED'}  {what}" + (f": {how}" if how else ""), flush=True)
         missed += how is None
     return 1 if missed else 0
