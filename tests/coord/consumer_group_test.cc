@@ -91,6 +91,28 @@ TEST_CASE("consumer groups: a sign of life of a member that has all it is to hav
     CHECK_FALSE(b.sign_of(sign).has_value()); // it was put out
 }
 
+TEST_CASE("consumer groups: members that are alive are looked at together, not one by one") {
+    consumer_bench b;
+    b.put("t", 1);
+    constexpr int members = 200;
+    std::vector<client_member> all;
+    for (int i = 0; i < members; ++i) all.push_back(b.entered("g", "m" + std::to_string(1000 + i), {"t"}));
+    auto beat_all = [&] {
+        int looks = 0;
+        for (auto& m : all) {
+            looks += b.pass(milliseconds{5000} / members);
+            b.beat_consumer("g", m);
+        }
+        return looks;
+    };
+    for (int i = 0; i < 20; ++i) beat_all();
+    int looks = 0;
+    for (int i = 0; i < 20; ++i) looks += beat_all(); // 100 s
+    CHECK(looks > 0);
+    CHECK(looks <= 40); // one by one they are 400
+    CHECK(b.shown("g").members.size() == members);
+}
+
 TEST_CASE("consumer groups: epochs that are not the member's are fenced, except the last one when its answer may be lost") {
     consumer_bench b;
     auto topic = b.put("t", 4);

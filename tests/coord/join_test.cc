@@ -218,3 +218,16 @@ TEST_CASE("group: what waits for its time is bounded by members, however often t
     CHECK(b.state("h").empty());
     CHECK(b.at->watched() == 0);
 }
+
+TEST_CASE("group: members that are alive are looked at together, not one by one") {
+    bench b;
+    constexpr int members = 40;
+    auto ids = b.stable("g", members);
+    int looks = 0;
+    for (int i = 0; i < 1200; ++i) { // each is heard of once in 3 s, for 90 s
+        looks += b.pass(milliseconds{75});
+        REQUIRE(b.beat("g", ids[static_cast<std::size_t>(i % members)], 1) == std::nullopt);
+    }
+    CHECK(looks > 0);
+    CHECK(looks <= 30); // one by one they are over 300
+}

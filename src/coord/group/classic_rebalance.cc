@@ -153,6 +153,9 @@ void coordinator::on_time(moment now) {
             else end_join_phase(g, now);
         }
     }
+    due_.each_until(now.mono + due_look_ahead, due_looked_at_max, [&](due_entry& e) {
+        if (e.member && e.member->deadline > e.at()) due_.put(e, e.member->deadline);
+    });
     consumers_.on_time(now, due_looked_at_max);
 }
 

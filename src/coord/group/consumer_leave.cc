@@ -93,6 +93,13 @@ void consumer_coordinator::on_time(moment now, std::size_t members_max) {
             fence(*g, {m->id}, now);
         }
     }
+    auto at = due_.begin();
+    for (std::size_t i = 0; i < members_max && at != due_.end() && at->first.first <= now.mono + due_look_ahead; ++i) {
+        auto [g, m] = (at++)->second; // the next one stays, however far behind this one is put
+        if (m->deadline() <= m->due.first) continue;
+        unwatch(*m);
+        watch(*g, *m);
+    }
 }
 
 // Members have their whole time again to be heard of.

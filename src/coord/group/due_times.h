@@ -68,6 +68,11 @@ class due_times {
         return out;
     }
     std::size_t size() const { return entries_.size(); }
+    // `look` gets each entry that is due by `until`, `entries_max` at most, and may put that one off.
+    template <class Look> void each_until(runtime::mono_time until, std::size_t entries_max, Look look) {
+        auto at = entries_.begin();
+        for (std::size_t i = 0; i < entries_max && at != entries_.end() && std::get<0>(*at) <= until; ++i) look(*std::get<2>(*at++));
+    }
 
   private:
     friend class due_entry;

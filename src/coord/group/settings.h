@@ -77,5 +77,8 @@ inline constexpr std::size_t stored_record_bytes_max = 1'000'000;
 inline constexpr std::size_t conversion_bytes_max = 900'000;
 // Members and groups that one call of `on_time` looks at, so that the shard goes on with other work in between.
 inline constexpr std::size_t due_looked_at_max = 1000;
+// Whoever is looked at takes along those whose time would come within this and has moved on since: of members that are alive
+// each would wake the shard by itself, once per session timeout. Nobody is put out earlier or later for it.
+inline constexpr auto due_look_ahead = runtime::seconds{5};
 
 } // namespace millrace::coord
