@@ -155,7 +155,35 @@ task<connection::next> connection::next_frame(frame& out) {
         stall_timer_.unlink();
         if (n <= 0) co_return next::ended;
         rest_ = receive_.bytes;
+        if (answered_at_once()) rest_ = {};
     }
+}
+
+// A request that came whole and alone, as those of clients do that wait for each answer, and that is answered without waiting: it
+// is read where it was received, and needs no memory and no coroutine of its own.
+bool connection::answered_at_once() {
+    constexpr std::size_t prefix = kafka::frame_prefix_bytes;
+    if (in_flight_ > 0 || closing_ || !assembler_.is_at_start() || rest_.size() < prefix + kafka::request_header_bytes_min) return false;
+    if (load_be<std::int32_t>(rest_.data()) != static_cast<std::int64_t>(rest_.size() - prefix)) return false;
+    if (!is_answered_at_once(load_be<std::int16_t>(rest_.data() + prefix))) return false;
+    reader body{rest_.subspan(prefix)};
+    kafka::request_header header;
+    if (kafka::decode(body, header) != kafka::header_fault::none) return false;
+    auto& answer = front_.instant_answers().take();
+    answer.home = &front_.instant_answers();
+    call c{here_, {}, header.version, answer.arena, advertised_, header.client_id.value(), peer_host_, &choice_};
+    if (!server::answer_at_once(header, body, c, answer.bytes)) {
+        answer.put_back();
+        return false;
+    }
+    auto& shard = runtime::shard::current();
+    last_active_ = shard.now();
+    here_.stats.requests.add(1);
+    shard.note_step(runtime::request_step(header.key));
+    expect(answer);
+    answer.pieces.push_back({answer.bytes});
+    answered(answer);
+    return true;
 }
 
 // The lent buffer goes back before a wait: there are few, and others need them.

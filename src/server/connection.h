@@ -66,6 +66,7 @@ class connection final : public hook_of<struct connection_tag> {
     enum class next { frame, ended };
 
     runtime::task<next> next_frame(frame& out);
+    bool answered_at_once();
     runtime::task<bool> serve_frame(frame request);
     runtime::task<bool> serve_alone(frame request, kafka::request_header header, reader body);
     runtime::task<bool> leave();

@@ -16,6 +16,9 @@ using runtime::task;
 namespace {
 
 template <class Request>
+concept has_short_way = requires(const Request& in, call& c) { answer_at_once(in, c); };
+
+template <class Request>
 task<bool> serve(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
     Request request;
     bool understood = false;
@@ -27,6 +30,12 @@ task<bool> serve(kafka::request_header header, reader body, call& c, std::vector
         read();
     }
     if (!understood) co_return false;
+    if constexpr (has_short_way<Request>) {
+        if (auto response = answer_at_once(request, c)) {
+            encode_reply(out, *response, header.version, header.correlation_id);
+            co_return true;
+        }
+    }
     auto response = co_await answer(request, c);
     auto write = [&] { encode_reply(out, response, header.version, header.correlation_id); };
     if (is_large(c.arena)) {
@@ -36,6 +45,15 @@ task<bool> serve(kafka::request_header header, reader body, call& c, std::vector
         write();
     }
     co_return true;
+}
+
+template <has_short_way Request>
+bool serve_at_once(const kafka::request_header& header, reader body, call& c, std::vector<std::byte>& out) {
+    Request request;
+    if (!decode(body, header.version, c.arena, request)) return false; // and refused in the ordinary way
+    auto response = answer_at_once(request, c);
+    if (response) encode_reply(out, *response, header.version, header.correlation_id);
+    return response.has_value();
 }
 
 constexpr std::int16_t version_with_software = 3;
@@ -59,12 +77,15 @@ task<bool> serve_versions(kafka::request_header header, reader body, call& c, st
 }
 
 using serve_fn = task<bool> (*)(kafka::request_header, reader, call&, std::vector<std::byte>&);
+using at_once_fn = bool (*)(const kafka::request_header&, reader, call&, std::vector<std::byte>&);
 
 struct row {
     api_key key;
     serve_fn serve; // null: the connection does it
+    at_once_fn at_once = nullptr;
 };
 template <class Request> constexpr row answered{Request::api, &serve<Request>};
+template <class Request> constexpr row often_asked{Request::api, &serve<Request>, &serve_at_once<Request>};
 
 // What is served, in the order in which ApiVersions tells of it.
 constexpr row served[] = {
@@ -76,7 +97,7 @@ constexpr row served[] = {
     answered<kafka::offset_fetch_request>,
     answered<kafka::find_coordinator_request>,
     answered<kafka::join_group_request>,
-    answered<kafka::heartbeat_request>,
+    often_asked<kafka::heartbeat_request>,
     answered<kafka::leave_group_request>,
     answered<kafka::sync_group_request>,
     answered<kafka::describe_groups_request>,
@@ -100,7 +121,7 @@ constexpr row served[] = {
     answered<kafka::describe_quorum_request>,
     answered<kafka::describe_cluster_request>,
     answered<kafka::describe_producers_request>,
-    answered<kafka::consumer_group_heartbeat_request>,
+    often_asked<kafka::consumer_group_heartbeat_request>,
     answered<kafka::consumer_group_describe_request>,
     answered<kafka::list_config_resources_request>,
     answered<kafka::describe_topic_partitions_request>,
@@ -129,6 +150,15 @@ const row* find_row(std::int16_t key) {
 std::span<const api_key> served_apis() { return served_keys; }
 
 bool is_served(std::int16_t key) { return find_row(key) != nullptr; }
+
+bool is_answered_at_once(std::int16_t key) {
+    const auto* found = find_row(key);
+    return found && found->at_once;
+}
+
+bool answer_at_once(const kafka::request_header& header, reader body, call& c, std::vector<std::byte>& out) {
+    return find_row(header.key)->at_once(header, body, c, out);
+}
 
 task<bool> answer_request(kafka::request_header header, reader body, call& c, std::vector<std::byte>& out) {
     const auto* found = find_row(header.key);

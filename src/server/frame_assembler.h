@@ -43,6 +43,8 @@ class frame_assembler {
     std::size_t take(bytes_view arrived);
 
     state now() const { return state_; }
+    // Between two frames.
+    bool is_at_start() const { return state_ == state::collecting && prefix_filled_ == 0; }
     // What `exact_target` copies before it returns: the frame so far, when it needs more room.
     std::size_t bytes_to_copy() const { return filled_ == capacity_ ? filled_ : 0; }
     mutable_bytes exact_target();

@@ -47,6 +47,7 @@ class front final {
     produce_pool& produces() { return produces_; }
     fetch_pool& fetches() { return fetches_; }
     lone_pool& lone_answers() { return lone_answers_; }
+    instant_answer::pool& instant_answers() { return instant_answers_; }
     std::size_t connections() const { return open_; }
     // Whether `there` has time for one of our connections; nothing: not known yet, to be asked again a little later.
     std::optional<bool> has_time(shard_id there);
@@ -85,6 +86,7 @@ class front final {
     produce_pool produces_;
     fetch_pool fetches_;
     lone_pool lone_answers_;
+    instant_answer::pool instant_answers_;
     std::vector<std::unique_ptr<entrance>> entrances_;
     intrusive_list<connection, struct connection_tag> connections_;
     std::vector<busy_sample> samples_; // by shard, of when a connection last asked

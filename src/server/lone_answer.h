@@ -1,5 +1,5 @@
 // What a request that runs alone is answered with: the arena of its messages, and the bytes of its answer.
-// Owner: the front's pool; lent to one connection until the answer is sent.
+// Owner: the front's pools; lent to one connection until the answer is sent.
 // Invariant: while in the pool it holds no more than `kept_bytes_max` of an answer and `message_arena::kept_max` of messages.
 #pragma once
 
@@ -16,6 +16,21 @@ struct lone_answer final : reply, hook_of<struct lone_pool_tag> {
 
     void ended() noexcept override {}
     bool worth_keeping() const { return bytes.capacity() <= kept_bytes_max; }
+};
+
+// The answer to a request that nobody waits for any more: found at once, and on its way out by itself.
+struct instant_answer final : reply, hook_of<struct instant_pool_tag> {
+    using pool = operation_pool<instant_answer, instant_pool_tag>;
+
+    kafka::message_arena arena;
+    pool* home = nullptr;
+
+    void ended() noexcept override { put_back(); }
+    void put_back() noexcept {
+        arena.reset();
+        home->put(*this);
+    }
+    bool worth_keeping() const { return bytes.capacity() <= lone_answer::kept_bytes_max; }
 };
 
 class lone_pool {

@@ -28,6 +28,10 @@ class schedule final : public runtime::clock {
     timestamp_ms wall() override;
 
     std::uint64_t pick(std::uint64_t below) { return random_.next() % below; } // REQUIRES: below > 0
+    // How many of `all` bytes come at once: 1 to `all`. REQUIRES: all > 0
+    std::size_t pick_part(std::size_t all) { return cuts_ ? 1 + pick(all) : all; }
+    // From now on what is sent arrives as it was sent: for counting, not for hunting.
+    void cut_nothing() { cuts_ = false; }
     bool coin() { return pick(2) == 0; }
     runtime::nanoseconds pick_delay(); // mostly microseconds, now and then ten milliseconds
 
@@ -60,6 +64,7 @@ class schedule final : public runtime::clock {
     std::uint64_t made_ = 0;
     std::uint64_t reads_ = 0;
     std::uint64_t hash_ = 0;
+    bool cuts_ = true;
 };
 
 } // namespace millrace::sim

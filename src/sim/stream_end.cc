@@ -47,7 +47,7 @@ void stream_end::answer_receive() {
         res = n < into.size() && broken_ ? -ECONNRESET : static_cast<int>(exact_taken_);
     } else if (!arrived_.empty()) {
         // Seldom all there is: a reader has to cope with every cut.
-        lent_.resize(1 + when_.pick(std::min(arrived_.size(), lent_bytes_max)));
+        lent_.resize(when_.pick_part(std::min(arrived_.size(), lent_bytes_max)));
         take(lent_.data(), lent_.size());
         receiving_->bytes = lent_;
         res = static_cast<int>(lent_.size());
@@ -108,7 +108,7 @@ void stream_end::pump() {
     if (to->unread_bytes() >= window_bytes_max) return; // the reader kicks when it has taken some
     outgoing& message = queue_.front();
     std::vector<std::byte> segment;
-    if (gather(message, segment, 1 + when_.pick(segment_bytes_max)) != 0) {
+    if (gather(message, segment, when_.pick_part(segment_bytes_max)) != 0) {
         to->reset();
         reset();
         return;

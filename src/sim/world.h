@@ -38,6 +38,7 @@ class world {
     sim::network& network() { return network_; }
     runtime::mono_time now() { return schedule_.now(); }
     std::uint64_t schedule_hash() const { return schedule_.hash(); }
+    void cut_nothing() { schedule_.cut_nothing(); } // in streams
 
     // Runs until `reached` holds (asked between steps). False: nothing can ever happen again, or `steps_max` was reached.
     bool run_until(const std::function<bool()>& reached);

@@ -100,14 +100,15 @@ struct member {
         if (told->message.error_code == error_code::none) CHECK(as_text(told->message.assignment) == "for " + id);
         return told->message.error_code;
     }
-    error_code beat() {
+    kafka::heartbeat_request sign() const {
         kafka::heartbeat_request in;
         in.group_id = group;
         in.member_id = id;
         if (instance) in.group_instance_id = std::string_view{*instance};
         in.generation_id = generation;
-        return c.ask<kafka::heartbeat_response>(in, heartbeat_version)->message.error_code;
+        return in;
     }
+    error_code beat() { return c.ask<kafka::heartbeat_response>(sign(), heartbeat_version)->message.error_code; }
     void send_commit(std::string topic, std::int32_t partition, std::int64_t offset) {
         kafka::offset_commit_request::partition_entry p;
         p.partition_index = {partition};
@@ -210,6 +211,37 @@ TEST_CASE("node: members on connections of different shards join, sync, are hear
             CHECK(fourth.generation == 2);
         }
     }
+}
+
+TEST_CASE("node: a heartbeat that comes whole and alone is answered where it was received, without a copy") {
+    grouped_node n{1, 1};
+    n.w.cut_nothing();
+    n.start();
+    wire admin{n};
+    REQUIRE(find(admin, "g") == error_code::none);
+    auto all = members(n, "g", 1);
+    settle(all);
+    auto& m = *all[0];
+    auto copied = [&] { return n.w.shard(shard_id{0}).stats().bytes_copied.read(); };
+    CHECK(m.beat() == error_code::none);
+    auto before = copied();
+    constexpr int beats = 100; // more than an idle pool keeps
+    for (int i = 0; i < beats; ++i) CHECK(m.beat() == error_code::none);
+    CHECK(copied() == before);
+
+    // Those that come together, or in pieces, are answered in their order all the same.
+    auto two = m.c.frame_of(m.sign(), heartbeat_version);
+    m.c.expect(kafka::api_key::heartbeat, heartbeat_version);
+    auto second = m.c.frame_of(m.sign(), heartbeat_version);
+    m.c.expect(kafka::api_key::heartbeat, heartbeat_version);
+    auto cut = second.begin() + 9;
+    two.insert(two.end(), second.begin(), cut);
+    m.c.send_bytes(std::move(two));
+    CHECK(m.c.wait());
+    m.c.send_bytes({cut, second.end()});
+    for (int i = 0; i < 2; ++i) CHECK(m.c.next<kafka::heartbeat_response>()->message.error_code == error_code::none);
+    m.generation += 1;
+    CHECK(m.beat() == error_code::illegal_generation);
 }
 
 TEST_CASE("node: a stop, a kill and a power cut keep groups with their members, and what was committed") {

@@ -30,6 +30,11 @@ class coordinator {
     void sync(sync_call& c, moment now);
 
     result<void> heartbeat(const heartbeat_request& r, moment now);
+    // The same where it decides nothing that is stored: nothing for members of a consumer group.
+    std::optional<result<void>> classic_sign_of_life(const heartbeat_request& r, moment now) {
+        if (consumers_.has(r.group)) return std::nullopt;
+        return heartbeat(r, now);
+    }
     result<leave_answer> leave(const leave_request& r, moment now);
     result<commit_answer> commit(const commit_request& r, moment now);
     result<fetch_offsets_answer> fetch_offsets(const fetch_offsets_request& r) const;

@@ -47,21 +47,6 @@ bool says_nothing_new(const request& in) {
            in.topic_partitions.is_null();
 }
 
-std::optional<response> answer_at_once(const request& in, call& c, const group_place& place) {
-    if (!place.is_here() || !says_nothing_new(in)) return std::nullopt;
-    auto at = place.owner->groups->at(place.partition);
-    if (!at) return std::nullopt;
-    auto said = at->at_once([&](coord::coordinator& to, coord::moment now) {
-        return to.consumer_sign_of_life({in.group_id, in.member_id, c.client_id, c.client_host, in.member_epoch}, now);
-    });
-    if (!said) return std::nullopt;
-    response out;
-    out.member_id = in.member_id;
-    out.member_epoch = in.member_epoch;
-    out.heartbeat_interval_ms = static_cast<std::int32_t>(said->interval.count());
-    return out;
-}
-
 kafka::array_view<response::topic_entry> entries(call& c, const coord::partition_set& set) {
     auto topics = c.arena.make_array<response::topic_entry>(set.size());
     std::size_t t = 0;
@@ -76,6 +61,19 @@ kafka::array_view<response::topic_entry> entries(call& c, const coord::partition
 
 } // namespace
 
+std::optional<response> answer_at_once(const request& in, call& c) {
+    if (!says_nothing_new(in)) return std::nullopt;
+    auto said = look_at_group(c, in.group_id, [&](coord::coordinator& to, coord::moment now) {
+        return to.consumer_sign_of_life({in.group_id, in.member_id, c.client_id, c.client_host, in.member_epoch}, now);
+    });
+    if (!said) return std::nullopt;
+    response out;
+    out.member_id = in.member_id;
+    out.member_epoch = in.member_epoch;
+    out.heartbeat_interval_ms = static_cast<std::int32_t>(said->interval.count());
+    return out;
+}
+
 runtime::task<response> answer(const request& in, call& c) {
     response out;
     auto place = place_of_group(c, in.group_id);
@@ -83,7 +81,6 @@ runtime::task<response> answer(const request& in, call& c) {
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
-    if (auto answered = answer_at_once(in, c, *place)) co_return *answered;
     auto plain_beat = plain(in, c);
     if (plain_beat.regex) {
         auto compile = [&] { coord::compile_regex(plain_beat); };

@@ -21,13 +21,30 @@ struct group_place {
 };
 
 // Nothing: the topic does not exist yet, so no group does.
-inline std::optional<group_place> place_of_group(const call& c, std::string_view group) {
+inline std::optional<group_place> find_group(const call& c, std::string_view group) {
     const auto* topic = c.here.image->find(coord::offsets_topic);
     if (!topic) return std::nullopt;
     auto partition = coord::partition_of_group(group, topic->partition_count);
-    auto& owner = c.here.context_of({topic->id, partition});
-    if (c.home) c.home->worked(owner.id, group_request_weight_bytes);
-    return group_place{&owner, partition};
+    return group_place{&c.here.context_of({topic->id, partition}), partition};
+}
+
+// For a request that goes there.
+inline std::optional<group_place> place_of_group(const call& c, std::string_view group) {
+    auto place = find_group(c, group);
+    if (place && c.home) c.home->worked(place->owner->id, group_request_weight_bytes);
+    return place;
+}
+
+// `look(coordinator&, moment)` as group_partition::at_once has it, where the group is on this shard.
+template <class Look>
+auto look_at_group(const call& c, std::string_view group, Look look) -> decltype(look(std::declval<coord::coordinator&>(), coord::moment{})) {
+    auto place = find_group(c, group);
+    if (!place || !place->is_here()) return std::nullopt;
+    auto at = place->owner->groups->at(place->partition);
+    if (!at) return std::nullopt;
+    auto seen = at->at_once(std::move(look));
+    if (seen && c.home) c.home->worked(place->owner->id, group_request_weight_bytes);
+    return seen;
 }
 
 template <class Answer, class Decide>

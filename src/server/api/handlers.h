@@ -40,6 +40,11 @@
 
 namespace millrace::server {
 
+// Before `answer`, for what clients say often and without news. Nothing: it is not here, or not at rest; `answer` then does all of
+// it. The request may point into memory that is lent for this turn, and `c` has no image.
+std::optional<kafka::consumer_group_heartbeat_response> answer_at_once(const kafka::consumer_group_heartbeat_request& in, call& c);
+std::optional<kafka::heartbeat_response> answer_at_once(const kafka::heartbeat_request& in, call& c);
+
 runtime::task<kafka::metadata_response> answer(const kafka::metadata_request& in, call& c);
 runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::describe_topic_partitions_request& in, call& c);
 runtime::task<kafka::describe_cluster_response> answer(const kafka::describe_cluster_request& in, call& c);
