@@ -4,11 +4,13 @@ import html.parser
 import json
 import os
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from bench.compare import cases, figures, loads, main, page, report, stage  # noqa: E402
 from bench.compare.figures import Target, judge  # noqa: E402
+from harness import browser  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
 
@@ -109,6 +111,63 @@ def pages(checks):
     checks.equal(made.loaded, [], "the page loads nothing")
 
 
+class Drawn(html.parser.HTMLParser):
+    """Of the document after its scripts: each chart's target, values and shapes, and the rows of the tables."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.charts, self.rows, self.cell = [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if "data-values" in attributes:
+            self.charts.append({"target": attributes["data-target"], "values": json.loads(attributes["data-values"])})
+        elif tag == "rect":
+            self.charts[-1]["end"] = float(attributes["x"]) + float(attributes["width"])
+        elif attributes.get("class") == "mark":
+            self.charts[-1]["limit"] = float(attributes["x1"])
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag == "td":
+            self.rows[-1].append((attributes.get("title"), []))
+            self.cell = self.rows[-1][-1][1]
+
+    def handle_endtag(self, tag):
+        self.cell = None if tag == "td" else self.cell
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell.append(data)
+
+
+def browsed(checks):
+    if not browser.chromium():
+        checks.skip("the page in a browser", "no Chromium here")
+        return
+    results = [*RESULTS, {**RESULTS[0], "id": "P2", "targets": (Target("cpu_per_gb", at_most=0.1), Target("cpu_per_gb", at_least=0.3))}]
+    raw = report.raw(results, {"cores": 2})
+    with tempfile.TemporaryDirectory(prefix="millrace-page-") as home:
+        main.write(results, {"cores": 2}, home)
+        with open(os.path.join(home, "figures.json")) as file:
+            checks.equal(json.load(file), json.loads(json.dumps(raw)), "figures.json holds every figure")
+        console, document = browser.opened(os.path.join(home, "page.html"))
+    checks.equal(console, [], "in a browser: the console says nothing")
+    drawn = Drawn(document)
+    measured = [one for row in raw["rows"] for one in row["targets"] if one["values"]]
+    checks.equal([(one["target"], one["values"]) for one in drawn.charts], [(one["text"], one["values"]) for one in measured],
+                 "in a browser: the charts are the measured targets of figures.json, each with its values")
+    checks.equal([one["end"] > one["limit"] for one in drawn.charts], [one["median"] > (one["at_most"] or one["at_least"]) for one in measured],
+                 "in a browser: a bar ends beyond its mark where the median is above the limit")
+    sides = [(side, row) for row in raw["rows"] for side in row["sides"]]
+    cells = [row for row in drawn.rows if row]
+    checks.equal([row[0][1] for row in cells], [[side["name"]] for side, _ in sides], "in a browser: a line for each side")
+    for line, (side, row) in zip(cells, sides):
+        values = [title for title, _ in line[2:] if title]
+        columns = [", ".join(f"{one[name]:g}" for one in row["rounds"][side["name"]]) for name in row["rounds"].get(side["name"], [{}])[0]]
+        checks.equal(values, columns, f"in a browser: the figures of {row['id']}, {side['name']}")
+
+
 def numbers(checks):
     checks.equal([figures.number(n) for n in (0, 0.00444, 0.25, 3.14159, 31.4159, 314.159, 31415.9, 3141590)],
                  ["0.00", "0.0044", "0.25", "3.14", "31.4", "314", "31 k", "3.14 M"], "numbers are short")
@@ -133,7 +192,7 @@ def schedule(checks):
 
 def test():
     checks = Checks()
-    for check in (ratios, client_bound, names, bench_json, reasons, tables, pages, numbers, schedule):
+    for check in (ratios, client_bound, names, bench_json, reasons, tables, pages, browsed, numbers, schedule):
         checks.run(check.__name__, check, checks)
     checks.finish()
 

@@ -6,7 +6,6 @@ import html.parser
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness import wire  # noqa: E402
+from harness import browser, wire  # noqa: E402
 from harness.batches import batch  # noqa: E402
 from harness.broker import TREE, Broker, chosen, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
@@ -85,18 +84,13 @@ class Series(html.parser.HTMLParser):
 
 
 def page(checks, path, said):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
+    if not browser.chromium():
         checks.skip("the page in a browser", "no Chromium here")
         return
-    with tempfile.TemporaryDirectory(prefix="millrace-browser-") as home:
-        done = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={home}", "--enable-logging=stderr",
-                               "--v=0", "--virtual-time-budget=2000", "--dump-dom", f"file://{path}"],
-                              capture_output=True, text=True, timeout=SECONDS_MAX)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    console, document = browser.opened(path)
     checks.equal(console, [], "page: the browser's console says nothing")
     drawn = Series()
-    drawn.feed(done.stdout)
+    drawn.feed(document)
     for section in said["sections"]:
         name = section["name"]
         rows = section["intervals"]
