@@ -216,6 +216,17 @@ def stalled(checks, broker):
     checks.that(above > 600, "a stall of 1 s is seen by all records that were due in it", above)
 
 
+def impossible(checks, broker):
+    began = time.monotonic()
+    status, out, _ = bench(broker, "produce", "--topic", "too-much", "--partitions", 1, "--rate", "50M", "--duration", "1s", "--format", "json")
+    said = json.loads(out)
+    section = said["sections"][0]
+    checks.that(status == 1 and any("the rate was not held" in note and "of 50000000 records" in note for note in said["notes"]),
+                "a rate that cannot be held: it says so, and the run is not valid", said["notes"])
+    checks.equal(section["records"], end_of(broker, "too-much", 1), "a rate that cannot be held: what was measured is kept, and in the log")
+    checks.that(time.monotonic() - began < 20, "a rate that cannot be held: the run ends a little after its time")
+
+
 def broken(checks, home):
     with Broker() as broker:
         def restart(_):
@@ -266,11 +277,16 @@ def broken(checks, home):
 
 
 def pump(checks, home):
-    status, out, _ = bench(None, "pump", "--bytes", "64MiB", "--dir", home, "--format", "json")
+    status, out, _ = bench(None, "pump", "--bytes", "64MiB", "--duration", "1s", "--waiters", 500, "--dir", home, "--format", "json")
     figures = json.loads(out)["pumps"]
-    checks.equal((status, len(figures)), (0, 6), "pump: six figures")
-    checks.that(all(f.get("gb_per_second", 1) > 0 and f.get("p50_us", 1) > 0 for f in figures), "pump: each is a number")
+    checks.equal((status, len(figures)), (0, 8), "pump: eight figures")
+    checks.that(all(f.get("gb_per_second", 1) > 0 and f.get("p50_us", 1) > 0 and f.get("cpu_ns_each", 1) > 0 for f in figures), "pump: each is a number")
     checks.equal(os.listdir(home), [], "pump: it leaves no file behind")
+    status, out, _ = bench(None, "pump", "--only", "fan-out", "--readers", 3, "--duration", "1s", "--stream", "10MB", "--dir", home, "--format", "json")
+    only = json.loads(out)["pumps"]
+    checks.that(status == 0 and len(only) == 1 and "to 3 readers" in only[0]["name"] and 0.01 < only[0]["gb_per_second"] < 0.035,
+                "pump: one alone; a stream of 10 MB/s to 3 readers is never more than 30 MB/s", only)
+    refused(checks, None, "pump: one that there is not", ["pump", "--only", "fanout"], "no pump fanout")
     refused(checks, None, "pump: a directory that is none", ["pump", "--bytes", "1MiB", "--dir", "/nowhere"], "/nowhere", status=1)
 
 
@@ -285,6 +301,7 @@ def main():
             if isinstance(broker, Broker):
                 checks.run("bad input", bad_input, checks, broker)
             checks.run("a stall", stalled, checks, broker)
+            checks.run("a rate that is impossible", impossible, checks, broker)
         if "--reference" not in sys.argv:
             checks.run("what breaks", broken, checks, home)
     checks.finish()

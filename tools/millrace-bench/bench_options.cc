@@ -8,6 +8,7 @@
 
 #include <boost/program_options.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -33,6 +34,8 @@ constexpr command_words commands[] = {
     {"groups", "consumer groups at work (KIP-848): heartbeats, joining, and until all partitions have a reader", false, false},
     {"pump", "what the machine itself can do: sockets, files, CRC", false, false, false},
 };
+
+constexpr std::string_view pump_names[] = {"loopback", "sendfile", "write", "flush", "crc", "echo", "fan-out", "wake"};
 
 std::string overview() {
     std::string out = "millrace-bench: a load tester for any Kafka-compatible cluster\n\n"
@@ -89,7 +92,13 @@ po::options_description options_of(const command_words& c) {
     all.add(general);
     if (!c.cluster) {
         po::options_description pump{"pump", 110};
-        pump.add_options()("bytes", text(), "how much to move (1GiB)")("chunk", text(), "in one call (1MiB)");
+        pump.add_options()("bytes", text(), "how much to move (1GiB)")("chunk", text(), "in one call (1MiB)")
+            ("only", text(), "one of loopback, sendfile, write, flush, crc, echo, fan-out, wake")
+            ("readers", text(), "of fan-out (8)")
+            ("stream", text(), "bytes per second of fan-out (20000KiB)")
+            ("piece", text(), "in which the stream comes (18KiB)")
+            ("duration", text(), "of fan-out (3s)")
+            ("waiters", text(), "of wake, each a connection (5000)");
         all.add(pump);
         return all;
     }
@@ -295,6 +304,11 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     bytes("fetch-min-bytes", out.fetch_min_bytes, 0, 1 << 30);
     bytes("bytes", out.pump_bytes, 1 << 20, std::int64_t{1} << 40);
     bytes("chunk", out.pump_chunk, 1, 1 << 26);
+    number("readers", out.pump_readers, 1, 1000);
+    number("waiters", out.pump_waiters, 1, 1'000'000);
+    bytes("stream", out.pump_stream_bytes, 1 << 10, std::int64_t{1} << 40);
+    bytes("piece", out.pump_piece_bytes, 1 << 10, 1 << 20);
+    if (!command->cluster) time("duration", out.pump_stream_time);
     time("duration", plan.duration);
     time("warm-up", plan.warm_up);
     time("linger", plan.linger);
@@ -337,6 +351,10 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     out.once = has("once");
     if (out.once && !out.polling) return wrong("--once is of --polling");
     out.with_pump = has("pump");
+    if (has("only")) {
+        out.pump_only = text("only");
+        if (std::ranges::find(pump_names, out.pump_only) == std::end(pump_names)) return wrong("--only: there is no pump " + out.pump_only + "; see --help");
+    }
     if (has("dir")) out.directory = text("dir");
     out.progress = !has("no-progress");
     out.kafka_summary = has("print-kafka-summary");

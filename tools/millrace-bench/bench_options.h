@@ -35,6 +35,10 @@ struct bench_options {
     // pump
     std::uint64_t pump_bytes = 1 << 30;
     std::uint32_t pump_chunk = 1 << 20;
+    std::string pump_only; // ""; all
+    std::uint32_t pump_readers = 8, pump_piece_bytes = 18 << 10, pump_waiters = 5'000;
+    std::uint64_t pump_stream_bytes = 20'000 << 10; // a second
+    runtime::nanoseconds pump_stream_time = runtime::seconds{3};
     std::string directory = ".";
     bool with_pump = false;
     // output

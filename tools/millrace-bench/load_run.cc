@@ -5,6 +5,7 @@
 #include "printed.h"
 #include "pump_command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +16,8 @@ namespace millrace::bench {
 namespace {
 // For what was acknowledged and has not come to a consumer yet.
 constexpr auto arrival_patience = runtime::seconds{10};
+// For what was due in time and could not be sent then. A rate that no broker holds would go on for many times its duration.
+constexpr auto overrun_max = runtime::seconds{5};
 
 std::map<partition_index, log_offset> offsets_of(const client::found_offsets& found) {
     std::map<partition_index, log_offset> out;
@@ -83,6 +86,7 @@ runtime::task<int> load_run::run(client::cluster_link& link, paced_driver& pace)
         producer_->begin([this] { produce_end_.reached(); });
         co_await produce_end_;
         produced_.finish(clock.now());
+        if (overran_) note_overrun();
     }
     if (consumer_) {
         if (producer_) {
@@ -114,6 +118,14 @@ void load_run::interrupted() {
     if (consumer_ && !producer_) consumer_->stop();
 }
 
+void load_run::note_overrun() {
+    auto due = shared_.records_scheduled;
+    auto settled = produced_.records() + produced_.warm_up_records() + produced_.failed_records();
+    notes_.spoil(printed("the rate was not held: %llu of %llu records that were due had not been sent %lld s after the end",
+                         static_cast<unsigned long long>(due - std::min(due, settled)), static_cast<unsigned long long>(due),
+                         static_cast<long long>(overrun_max.count())));
+}
+
 // Wakes often enough that the end of a run does not wait for it.
 runtime::task<void> load_run::tick_along() {
     constexpr auto look_every = runtime::milliseconds{20};
@@ -126,6 +138,10 @@ runtime::task<void> load_run::tick_along() {
         co_await runtime::sleep_for(std::clamp<runtime::nanoseconds>(next - now, runtime::milliseconds{1}, look_every));
         if (!ticking_) break;
         if (consumer_ && clock.now() >= arrival_deadline_) consumer_->stop();
+        if (producer_ && !overran_ && shared_.end != runtime::never && clock.now() - shared_.end >= overrun_max && producer_->behind_or_waiting()) {
+            overran_ = true;
+            producer_->stop();
+        }
         if (clock.now() >= watch) {
             watch += runtime::seconds{1};
             if (consumer_) consumer_->watch();

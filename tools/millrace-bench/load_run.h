@@ -23,6 +23,7 @@ class load_run final : public run_body {
     runtime::task<client::result<void>> open(client::cluster_link& link, paced_driver& pace);
     runtime::task<void> tick_along();
     void tick();
+    void note_overrun();
     void show(const std::string& name, const measurement& m);
     run_report report(double client_core_share) const;
 
@@ -37,7 +38,7 @@ class load_run final : public run_body {
     run_end produce_end_, consume_end_;
     runtime::mono_time measured_from_{};
     runtime::mono_time arrival_deadline_ = runtime::never;
-    bool ticking_ = false, interrupted_ = false;
+    bool ticking_ = false, interrupted_ = false, overran_ = false;
     runtime::scope tasks_;
 };
 

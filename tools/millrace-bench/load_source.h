@@ -75,6 +75,7 @@ class load_source {
     partition_index partition(const load_batch& b) const { return lanes_[b.lane].partition; }
     std::uint32_t in_flight() const { return in_flight_; }
     bool finished() const;
+    bool all_sent() const { return nothing_more() && backlog_bytes_ == 0; }
     // Due, and not sent yet.
     std::uint64_t behind(runtime::mono_time now) const;
 

@@ -261,6 +261,10 @@ std::uint64_t produce_side::behind() const {
     return all;
 }
 
+bool produce_side::behind_or_waiting() const {
+    return shared_.plan.rate > 0 && std::ranges::any_of(connections_, [](const auto& c) { return !c->source.all_sent(); });
+}
+
 runtime::task<void> produce_side::close() {
     closing_ = true;
     running_ = false;

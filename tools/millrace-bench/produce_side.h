@@ -32,6 +32,8 @@ class produce_side {
 
     std::uint64_t in_flight() const;
     std::uint64_t behind() const;
+    // Of the open loop: records are due that have not left.
+    bool behind_or_waiting() const;
     std::uint64_t acknowledged() const { return acknowledged_; }
 
   private:

@@ -15,8 +15,9 @@ namespace millrace::bench {
 struct pump_figure {
     std::string name;
     double gb_per_second = 0;      // 10^9 bytes; 0: not measured
-    double cpu_seconds_per_gb = 0; // of both ends
+    double cpu_seconds_per_gb = 0; // of both ends, unless the name says otherwise
     std::int64_t p50_ns = 0, p99_ns = 0; // of one round trip, or one group; 0: not measured
+    double cpu_ns_each = 0; // of one of many sends
 };
 
 struct pump_settings {

@@ -2,10 +2,14 @@
 
 #include "../millrace/json.h"
 #include "../millrace/table.h"
+#include "crowd_pump.h"
 #include "printed.h"
 #include "pump.h"
 
+#include <chrono>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 namespace millrace::bench {
 
@@ -24,6 +28,7 @@ void append_figure(std::string& out, const pump_figure& f) {
         one.member("p50_us") += printed("%.3f", static_cast<double>(f.p50_ns) / 1000);
         one.member("p99_us") += printed("%.3f", static_cast<double>(f.p99_ns) / 1000);
     }
+    if (f.cpu_ns_each > 0) one.member("cpu_ns_each") += printed("%.1f", f.cpu_ns_each);
     one.close();
 }
 
@@ -31,10 +36,19 @@ void append_figure(std::string& out, const pump_figure& f) {
 
 int pump_command(const bench_options& options) {
     auto s = settings_for(options, options.pump_bytes, options.pump_chunk);
-    pump_result results[] = {pump_loopback(s), pump_sendfile(s), pump_write(s, false), pump_write(s, true), pump_crc(s), pump_echo(s)};
+    const crowd_settings crowd{options.pump_readers, static_cast<double>(options.pump_stream_bytes), options.pump_piece_bytes,
+                               std::chrono::duration<double>(options.pump_stream_time).count(), options.pump_waiters};
+    const std::pair<std::string_view, std::function<pump_result()>> pumps[] = {
+        {"loopback", [&] { return pump_loopback(s); }},     {"sendfile", [&] { return pump_sendfile(s); }},
+        {"write", [&] { return pump_write(s, false); }},    {"flush", [&] { return pump_write(s, true); }},
+        {"crc", [&] { return pump_crc(s); }},               {"echo", [&] { return pump_echo(s); }},
+        {"fan-out", [&] { return pump_fan_out(s, crowd); }}, {"wake", [&] { return pump_wake(s, crowd); }},
+    };
     std::vector<pump_figure> figures;
     bool all = true;
-    for (auto& r : results) {
+    for (const auto& [name, pump] : pumps) {
+        if (!options.pump_only.empty() && options.pump_only != name) continue;
+        auto r = pump();
         if (r) {
             figures.push_back(std::move(*r));
         } else {
@@ -53,11 +67,11 @@ int pump_command(const bench_options& options) {
         whole.close();
         out += '\n';
     } else {
-        tool::table t{{"pump", ">GB/s", ">CPU s/GB", ">p50", ">p99"}};
+        tool::table t{{"pump", ">GB/s", ">CPU s/GB", ">p50", ">p99", ">CPU of one"}};
         for (const auto& f : figures)
             t.row({f.name, f.gb_per_second > 0 ? printed("%.3f", f.gb_per_second) : "",
                    f.gb_per_second > 0 ? printed("%.3f", f.cpu_seconds_per_gb) : "", f.p50_ns ? time_text(static_cast<double>(f.p50_ns)) : "",
-                   f.p50_ns ? time_text(static_cast<double>(f.p99_ns)) : ""});
+                   f.p50_ns ? time_text(static_cast<double>(f.p99_ns)) : "", f.cpu_ns_each > 0 ? time_text(f.cpu_ns_each) : ""});
         out = t.text();
     }
     std::fputs(out.c_str(), stdout);

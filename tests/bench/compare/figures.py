@@ -31,7 +31,8 @@ FIGURES = {
     "connections": ("connections", "", True),
     "drained_mb_per_s": ("read meanwhile, MB/s", "", True),
     "partitions_written": ("share of partitions written", "", True),
-    "kept": ("of what was offered first, still taken", "", True),
+    "kept": ("of the throughput before and after, still taken", "", True),
+    "memory_grown": ("peak memory, of that at full load", "", False),
     "lost": ("acknowledged and not there", "records", False),
 }
 

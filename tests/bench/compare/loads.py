@@ -8,7 +8,7 @@ from bench.held_memory import HeldMemory
 from bench.measuring import memory_for, program, settle
 from harness import process
 
-from .stage import CLIENT_CORE, SERVER_CORE, finished
+from .stage import CLIENT_CORE, SERVER_CORE, bench_tool, finished
 
 GB, MILLION = 1e9, 1e6
 LATENCIES = {"p50_ms": "p50", "p99_ms": "p99", "p99_9_ms": "p99_9"}
@@ -20,8 +20,10 @@ def figures_of(said, cost, section=0):
     found = {"mb_per_s": one["mb_per_second"], "records_per_s": one["records_per_second"], "peak_mib": cost["peak_mib"],
              "client_core": said["client_core_share"], "cpu_share": cost["cpu"] / cost["seconds"]}
     if one["bytes"]:
-        found.update(cpu_per_gb=cost["cpu"] / one["bytes"] * GB, client_cpu_per_gb=cost["client_cpu"] / one["bytes"] * GB,
-                     cpu_per_m_records=cost["cpu"] / one["records"] * MILLION)
+        # The CPU time is of the whole run, and so are these.
+        records = one["records"] + one.get("warm_up_records", 0)
+        size = one["bytes"] / one["records"] * records
+        found.update(cpu_per_gb=cost["cpu"] / size * GB, client_cpu_per_gb=cost["client_cpu"] / size * GB, cpu_per_m_records=cost["cpu"] / records * MILLION)
     if one["requests"]:
         found.update(requests_per_s=one["requests"] / one["seconds"], cpu_per_m_requests=cost["cpu"] / one["requests"] * MILLION)
     found.update({name: one["latency_us"][key] / 1000 for name, key in LATENCIES.items() if one["latency_us"]["count"]})
@@ -159,6 +161,20 @@ def pump(mode, size, chunk=1 << 20, placed=False, held=False):
         os.remove(path)
         return {"mb_per_s": said["bytes"] / said["seconds"] / MILLION, "cpu_per_gb": said["cpu"] / said["bytes"] * GB,
                 "client_cpu_per_gb": said["client_cpu"] / said["bytes"] * GB}
+    return load
+
+
+def bench_pump(name, *words):
+    """One pump of millrace-bench; its CPU is that of the side which stands for the broker."""
+    def load(stage, _):
+        settle()
+        said = finished([bench_tool(), "pump", "--only", name, *map(stage.count, words), "--dir", stage.home, "--format", "json"])[0]
+        one, found = json.loads(said)["pumps"][0], {}
+        if "cpu_seconds_per_gb" in one:
+            found.update(cpu_per_gb=one["cpu_seconds_per_gb"], mb_per_s=one["gb_per_second"] * 1000)
+        if "cpu_ns_each" in one:
+            found.update(ns_per_waiter=one["cpu_ns_each"])
+        return found
     return load
 
 

@@ -45,8 +45,8 @@ def reason(said, complained):
         return (complained or said).strip()[-400:]
 
 
-def finished(words, limit=SECONDS_MAX):
-    """What a program printed, and its CPU seconds; it must end with status 0."""
+def finished(words, limit=SECONDS_MAX, accepted=(0,)):
+    """What a program printed, and its CPU seconds; it must end with a status of `accepted`."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         began = time.monotonic()
         child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=clean_environment())
@@ -66,7 +66,7 @@ def finished(words, limit=SECONDS_MAX):
         took = time.monotonic() - began
         out.seek(0), err.seek(0)
         said, why = out.read(), err.read()
-    if child.returncode:
+    if child.returncode not in accepted:
         raise RuntimeError(f"{os.path.basename(str(words[0]))} ended with status {child.returncode}: {reason(said, why)}")
     return said, used.ru_utime + used.ru_stime, took
 
@@ -128,14 +128,14 @@ class Stage:
         with self.broker(name).connect(60) as client:
             return [client.end_offset(topic, p) for p in range(partitions)]
 
-    def cost_of(self, name, words, core=None):
+    def cost_of(self, name, words, core=None, accepted=(0,)):
         """(what the client printed, {cpu: of the broker, client_cpu, seconds, peak_mib})"""
         broker = self.broker(name)
         settle()
         process.forget_peak(broker.pid)
         before = process.cpu_seconds(broker.pid)
         with on_core(core):
-            said, client_cpu, took = finished(words)
+            said, client_cpu, took = finished(words, accepted=accepted)
         time.sleep(ANSWERS_LATE_SECONDS)
         return said, {"cpu": process.cpu_seconds(broker.pid) - before, "client_cpu": client_cpu, "seconds": took,
                       "peak_mib": process.peak_resident_mib(broker.pid)}
@@ -143,9 +143,9 @@ class Stage:
     def bench_words(self, name, words):
         return [bench_tool(), *map(self.count, words), "--bootstrap-server", self.broker(name).bootstrap, "--format", "json", "--no-progress"]
 
-    def bench(self, name, *words):
+    def bench(self, name, *words, accepted=(0,)):
         """The same of millrace-bench, what it printed as JSON."""
-        said, cost = self.cost_of(name, self.bench_words(name, words))
+        said, cost = self.cost_of(name, self.bench_words(name, words), accepted=accepted)
         return json.loads(said), cost
 
     def bench_only(self, name, *words):
