@@ -219,17 +219,21 @@ runtime::task<result<void>> partition_log::write_snapshot() {
 }
 
 runtime::task<void> partition_log::roll(log_offset base) {
-    bool ok = true;
+    bool ok = true, provisional = false;
     if (flushed_ < active().base) ok = (co_await flush_to(active().base)).has_value();
     std::shared_ptr<segment> old = segments_.back();
     std::shared_ptr<segment> fresh;
     if (ok && old->size_bytes == 0 && old->base == base) ok = false; // nothing would change
     if (ok) {
-        auto opened = co_await env_.world.disk->open(path(segment_file_name(base, ".log")), runtime::open_mode::create_new);
+        // What is not flushed yet may lose its end in a power cut that leaves the new segment, and recovery has to know.
+        provisional = flushed_ < written_;
+        auto name = segment_file_name(base, log_suffix(provisional));
+        auto opened = co_await env_.world.disk->open(path(name), runtime::open_mode::create_new);
         ok = opened.has_value();
         if (ok) {
             fresh = std::make_shared<segment>();
             fresh->base = base;
+            fresh->provisional = provisional;
             fresh->file = std::move(*opened);
             fresh->indexes_loaded = fresh->content_known = true;
         }

@@ -92,11 +92,28 @@ runtime::task<void> partition_log::flush_loop() {
             fail_everything();
             break;
         }
+        if (auto newest = segments_.back(); newest->provisional && up_to >= newest->base) {
+            auto named = co_await name_segment(*newest);
+            if (!named) {
+                fail_everything();
+                break;
+            }
+        }
         flushed_ = std::max(flushed_, up_to);
         if (flushed_ == written_) runtime::shard::cancel(flush_timer_);
         answer_flushes();
     }
     flush_running_ = false;
+}
+
+// What lies before a provisional segment is flushed now.
+runtime::task<result<void>> partition_log::name_segment(segment& s) {
+    std::string from = path(log_file_name(s));
+    auto renamed = co_await env_.world.disk->rename(std::move(from), path(segment_file_name(s.base, log_suffix(false))));
+    if (!renamed) co_return storage_failed();
+    s.provisional = false;
+    directory_dirty_ = true; // for the next commit: until then the other name will do
+    co_return result<void>{};
 }
 
 void partition_log::answer_flushes() {

@@ -24,6 +24,10 @@ std::optional<log_offset> offset_in_name(const std::string& name, std::string_vi
     if (!number) return std::nullopt;
     return log_offset{*number};
 }
+std::optional<log_offset> segment_in_name(const std::string& name) {
+    auto base = offset_in_name(name, log_suffix(false));
+    return base ? base : offset_in_name(name, log_suffix(true));
+}
 bool is_leftover(const std::string& name) {
     return name.ends_with(".deleted") || name.ends_with(".tmp") || name.ends_with(".cleaned") || name.ends_with(".swap");
 }
@@ -98,9 +102,10 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         if (is_leftover(entry.name)) {
             auto removed = co_await env_.world.disk->remove(path(entry.name));
             (void)removed; // tried again at the next open
-        } else if (auto base = offset_in_name(entry.name, ".log")) {
+        } else if (auto base = segment_in_name(entry.name)) {
             auto s = std::make_shared<segment>();
             s->base = *base;
+            s->provisional = entry.name.ends_with(log_suffix(true));
             s->size_bytes = entry.size_bytes;
             segments_.push_back(std::move(s));
         } else if (auto at = offset_in_name(entry.name, ".snapshot")) {
@@ -139,6 +144,8 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     std::size_t last = first;
     bool torn = false;
     for (std::size_t i = first; i < segments_.size() && !torn; ++i) {
+        // The segment before it has lost its end: nothing behind that was ever acknowledged as flushed.
+        if (i > first && segments_[i]->provisional && segments_[i]->base > end) break;
         last = i;
         if (segments_[i]->base < end) co_return std::unexpected{errc::corrupt};
         end = segments_[i]->base;
@@ -147,7 +154,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     }
     // Behind a torn batch nothing was ever acknowledged.
     while (segments_.size() > last + 1) {
-        auto removed = co_await env_.world.disk->remove(path(segment_file_name(segments_.back()->base, ".log")));
+        auto removed = co_await env_.world.disk->remove(path(log_file_name(*segments_.back())));
         if (!removed) co_return storage_failed();
         segments_.pop_back();
     }
@@ -185,6 +192,11 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
                 auto wrote = co_await write_indexes(*s);
                 if (!wrote) co_return wrote;
                 env_.descriptors->used(*s);
+            }
+            // Not before the sync of the one in front of it: that one may be whole in the page cache only.
+            if (s->provisional) {
+                auto named = co_await name_segment(*s);
+                if (!named) co_return named;
             }
         }
         auto synced = co_await env_.world.disk->sync_directory(directory_);

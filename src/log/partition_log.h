@@ -195,6 +195,7 @@ class partition_log {
     // flush.cc
     bool run_flush();
     runtime::task<void> flush_loop();
+    runtime::task<result<void>> name_segment(segment& s);
     void answer_flushes();
     runtime::task<result<void>> flush_to(log_offset up_to);
     // read.cc

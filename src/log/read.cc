@@ -156,7 +156,7 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
 runtime::task<result<void>> partition_log::load(segment& s) {
     bool is_active = &s == &active();
     if (!s.file) {
-        auto opened = co_await env_.world.disk->open(path(segment_file_name(s.base, ".log")), runtime::open_mode::write);
+        auto opened = co_await env_.world.disk->open(path(log_file_name(s)), runtime::open_mode::write);
         if (!opened) co_return storage_failed();
         if (!s.file) s.file = std::move(*opened);
     }

@@ -20,7 +20,7 @@ constexpr std::size_t recovery_chunk_bytes = 1 << 20;
 runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from,
                                                         log_offset& end, bool& torn) {
     if (!s->file) {
-        auto opened = co_await env_.world.disk->open(path(segment_file_name(s->base, ".log")), runtime::open_mode::write);
+        auto opened = co_await env_.world.disk->open(path(log_file_name(*s)), runtime::open_mode::write);
         if (!opened) co_return storage_failed();
         s->file = std::move(*opened);
     }

@@ -18,6 +18,9 @@ struct segment : hook_of<segment_lru_tag> {
     std::shared_ptr<runtime::file> file;
     offset_index offsets;
     time_index times;
+    // Its file has another name until the segment before it is flushed: found under that name after a crash, it follows on only if
+    // that one reaches up to it.
+    bool provisional = false;
     bool indexes_loaded = false;
     bool content_known = false; // the three below hold
     timestamp_ms max_timestamp = no_timestamp;
@@ -41,5 +44,7 @@ struct segment : hook_of<segment_lru_tag> {
 };
 
 std::string segment_file_name(log_offset base, const char* suffix); // "00000000000000000042.log"
+inline const char* log_suffix(bool provisional) { return provisional ? ".log.rolled" : ".log"; }
+inline std::string log_file_name(const segment& s) { return segment_file_name(s.base, log_suffix(s.provisional)); }
 
 } // namespace millrace::log

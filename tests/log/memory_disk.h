@@ -97,7 +97,7 @@ class memory_disk final : public runtime::disk {
         if (there && mode == runtime::open_mode::create_new) co_return std::unexpected{runtime::errc::exists};
         if (!there && !creates) co_return std::unexpected{runtime::errc::not_found};
         if (!there) files[path] = std::make_shared<node>();
-        std::unique_ptr<runtime::file> f = std::make_unique<memory_file>(*this, files[path], path.ends_with(".log"));
+        std::unique_ptr<runtime::file> f = std::make_unique<memory_file>(*this, files[path], path.ends_with(".log") || path.ends_with(".log.rolled"));
         co_return std::move(f);
     }
     runtime::task<runtime::result<void>> make_directory(std::string path) override {

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include <algorithm>
+
 using namespace millrace;
 using namespace millrace::log;
 using namespace millrace::log::samples;
@@ -85,6 +87,38 @@ TEST_CASE("log: a torn or corrupt tail is cut at the last whole batch, whatever 
     CHECK(f.log->end_offset() == log_offset{4});
     CHECK(f.log->written_offset() == f.log->flushed_offset());
     REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("log: a segment that was begun before the one in front of it was flushed goes when that one lost its end") {
+    for (bool lost : {false, true}) {
+        CAPTURE(lost);
+        fixture f;
+        f.config.segment_bytes = 3000;
+        REQUIRE(f.open());
+        f.log->snapshot_source = [](log_offset) { return std::vector<std::byte>(8); };
+        auto begun = [&] { return std::ranges::any_of(f.disk.files, [](auto& e) { return e.first.ends_with(".log.rolled"); }); };
+        for (int i = 0; i < 60 && !begun(); ++i) {
+            f.append(1, 1000, 500);
+            f.shard.turn();
+        }
+        REQUIRE(begun());
+        auto end = f.log->written_offset();
+        auto then = f.disk.files; // with bytes of their own, as they are now
+        for (auto& [path, n] : then) n = std::make_shared<node>(*n);
+        REQUIRE(f.flush(f.log->end_offset()));
+        CHECK_FALSE(begun());
+        f.abandon();
+        f.disk.files = then;
+        auto& first = f.disk.files["/data/orders-0/00000000000000000000.log"]->now;
+        if (lost) first.resize(first.size() / static_cast<std::size_t>(end.value));
+        REQUIRE(f.open());
+        CHECK(f.log->end_offset() == (lost ? log_offset{1} : end));
+        CHECK(f.log->sizes().segments == (lost ? 1u : 2u));
+        // Behind the end it would tell producers that lost batches are there.
+        if (lost) CHECK(f.await(f.log->latest_snapshot())->offset == log_offset{0});
+        CHECK_FALSE(begun());
+        REQUIRE(f.await(f.log->close()));
+    }
 }
 
 TEST_CASE("log: a snapshot beyond the recovered end is ignored") {
