@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""An ext4 file system in a loop-mounted image whose power can be cut: power_cut.py --self-test (root, loop devices)
+"""An ext4 or XFS file system in a loop-mounted image whose power can be cut: power_cut.py --self-test [xfs] (root, loop devices)
 
-cut() is EXT4_IOC_SHUTDOWN with NOLOGFLUSH (fs/ext4/ext4.h): from then on every write fails, and what no sync has made
+cut() is EXT4_IOC_SHUTDOWN with NOLOGFLUSH (fs/ext4/ext4.h), which is XFS_IOC_GOINGDOWN with the same flag (fs/xfs/libxfs/xfs_fs.h): from then on every write fails, and what no sync has made
 durable is gone after mend(). Exit code 77 says that this machine does not allow it.
 """
 import fcntl
@@ -21,7 +21,8 @@ SKIPPED = 77
 
 
 class PowerCutDisk:
-    def __init__(self, size_mib=512):
+    def __init__(self, size_mib=512, kind="ext4"):
+        self.kind = kind
         self.home = tempfile.mkdtemp(prefix="millrace-crash-")
         self.image = os.path.join(self.home, "image")
         self.path = os.path.join(self.home, "mount")
@@ -30,7 +31,7 @@ class PowerCutDisk:
         with open(self.image, "wb") as image:
             image.truncate(size_mib << 20)
         try:
-            run("mkfs.ext4", "-q", "-F", self.image)
+            run(f"mkfs.{kind}", "-q", {"ext4": "-F", "xfs": "-f"}[kind], self.image)
             self._mount()
         except Exception:
             self.close()
@@ -78,13 +79,13 @@ def write(path, sync_file, sync_directory):
         os.close(directory)
 
 
-def self_test():
+def self_test(kind):
     """A cut keeps what was synced and loses what was not; otherwise a crash test on it would prove nothing."""
     if os.geteuid() != 0:
         print("skipped: a loop mount needs root")
         return SKIPPED
     try:
-        disk = PowerCutDisk(64)
+        disk = PowerCutDisk({"ext4": 64, "xfs": 320}[kind], kind)
     except OSError as why:
         print(f"skipped: {why}")
         return SKIPPED
@@ -103,7 +104,7 @@ def self_test():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--self-test"]:
-        print("usage: power_cut.py --self-test", file=sys.stderr)
+    if sys.argv[1:2] != ["--self-test"] or sys.argv[2:] not in ([], ["xfs"]):
+        print("usage: power_cut.py --self-test [xfs]", file=sys.stderr)
         sys.exit(2)
-    sys.exit(self_test())
+    sys.exit(self_test("xfs" if sys.argv[2:] else "ext4"))

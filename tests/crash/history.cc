@@ -1,0 +1,186 @@
+#include "history.h"
+
+#include <algorithm>
+#include <set>
+
+namespace millrace::crash {
+
+namespace {
+
+std::string shown(const std::string& value) {
+    return "\"" + value.substr(0, 40) + (value.size() > 40 ? "…\" (" + std::to_string(value.size()) + " bytes)" : "\"");
+}
+
+} // namespace
+
+void partition_history::sent(const std::string& value, source by, promise asked) {
+    sent_.try_emplace(value, sent_record{by, sent_.size(), asked});
+}
+
+void partition_history::acknowledged(const std::string& value, std::int64_t offset, moment now, faults& wrong) {
+    ++acknowledged_total_;
+    auto index = static_cast<std::size_t>(offset);
+    if (offset < 0) {
+        wrong.push_back(at(offset) + "inconsistent: an acknowledgement of " + shown(value) + " without an offset");
+    } else if (index < base_.size()) {
+        if (base_[index] != value)
+            wrong.push_back(at(offset) + "inconsistent: " + shown(value) + " was acknowledged where " + shown(base_[index]) + " lies");
+    } else {
+        auto [first, fresh] = acknowledged_.try_emplace(offset, told{value, now});
+        if (!fresh && first->second.value != value)
+            wrong.push_back(at(offset) + "inconsistent: given to " + shown(first->second.value) + " and to " + shown(value));
+        auto [known, alone] = offsets_.try_emplace(value, offset);
+        if (!alone && known->second != offset)
+            wrong.push_back(at(offset) + "duplicate: " + shown(value) + " is also at " + std::to_string(known->second));
+    }
+}
+
+void partition_history::read(std::int64_t offset, const std::string& value, moment now, faults& wrong) {
+    auto index = static_cast<std::size_t>(offset);
+    if (!sent_.contains(value)) wrong.push_back(at(offset) + "phantom: " + shown(value) + " was read and never sent");
+    if (index < base_.size()) {
+        if (base_[index] != value)
+            wrong.push_back(at(offset) + "inconsistent: " + shown(value) + " was read where " + shown(base_[index]) + " lay");
+        return;
+    }
+    auto [first, fresh] = read_.try_emplace(offset, told{value, now});
+    if (!fresh && first->second.value != value)
+        wrong.push_back(at(offset) + "inconsistent: read as " + shown(first->second.value) + " and as " + shown(value));
+    auto acknowledged = acknowledged_.find(offset);
+    if (acknowledged != acknowledged_.end() && acknowledged->second.value != value)
+        wrong.push_back(at(offset) + "inconsistent: acknowledged as " + shown(acknowledged->second.value) + ", read as " + shown(value));
+    auto [known, alone] = offsets_.try_emplace(value, offset);
+    if (!alone && known->second != offset)
+        wrong.push_back(at(offset) + "duplicate: " + shown(value) + " is also at " + std::to_string(known->second));
+}
+
+void partition_history::watermark(std::int64_t high, moment now, faults& wrong) {
+    auto before = watermarks_.empty() ? static_cast<std::int64_t>(base_.size()) : watermarks_.back().second;
+    if (high < before)
+        wrong.push_back(name_ + ": the high watermark went back from " + std::to_string(before) + " to " + std::to_string(high));
+    else if (high > before)
+        watermarks_.emplace_back(now, high);
+}
+
+bool partition_history::on_disk(const std::string& value) const {
+    auto found = sent_.find(value);
+    return found != sent_.end() && found->second.asked == promise::on_disk;
+}
+
+// A record with the promise of the disk is shown and acknowledged only once it is there, and all before it as well. Any record
+// behind these may go with the power.
+std::int64_t partition_history::flushed_end(moment when) const {
+    auto end = static_cast<std::int64_t>(base_.size());
+    for (auto* all : {&acknowledged_, &read_})
+        for (auto& [offset, one] : *all)
+            if (one.when < when && on_disk(one.value)) end = std::max(end, offset + 1);
+    return end;
+}
+
+void partition_history::check(const std::vector<std::string>& found, ending how, moment when, faults& wrong) const {
+    auto size = static_cast<std::int64_t>(found.size());
+    auto flushed = flushed_end(when);
+    auto compare = [&](std::int64_t offset, const std::string& value, const char* because) {
+        bool there = offset < size && found[static_cast<std::size_t>(offset)] != hole;
+        if (there && found[static_cast<std::size_t>(offset)] != value)
+            wrong.push_back(at(offset) + "inconsistent: " + shown(found[static_cast<std::size_t>(offset)]) + " where " + shown(value) + " " + because);
+        else if (!there && value != hole && (how == ending::kill || offset < flushed))
+            wrong.push_back(at(offset) + "lost: " + shown(value) + " " + because + ", the log ends at " + std::to_string(size));
+    };
+    for (std::size_t i = 0; i < base_.size(); ++i) compare(static_cast<std::int64_t>(i), base_[i], "was there at the last start");
+    for (auto& [offset, one] : acknowledged_)
+        if (one.when < when) compare(offset, one.value, "was acknowledged");
+    for (auto& [offset, one] : read_)
+        if (one.when < when) compare(offset, one.value, "was read");
+    if (how == ending::kill)
+        for (auto& [told, high] : watermarks_)
+            if (told < when && high > size)
+                wrong.push_back(name_ + ": lost: readers were told of " + std::to_string(high) + " records, the log ends at " + std::to_string(size));
+    for (std::size_t i = base_.size(); i < found.size(); ++i)
+        if (found[i] == hole)
+            wrong.push_back(at(static_cast<std::int64_t>(i)) + "lost: there is no record, and there are some behind it");
+    check_content(found, wrong);
+}
+
+void partition_history::check_content(const std::vector<std::string>& found, faults& wrong) const {
+    std::set<std::string_view> once;
+    std::map<source, std::uint64_t> last;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        auto offset = static_cast<std::int64_t>(i);
+        if (found[i] == hole) continue;
+        auto sent = sent_.find(found[i]);
+        if (sent == sent_.end()) {
+            wrong.push_back(at(offset) + "phantom: " + shown(found[i]) + " was never sent");
+            continue;
+        }
+        if (!once.insert(found[i]).second) {
+            wrong.push_back(at(offset) + "duplicate: " + shown(found[i]) + " is there twice");
+            continue;
+        }
+        auto [before, first] = last.try_emplace(sent->second.by, sent->second.order);
+        if (!first && before->second > sent->second.order)
+            wrong.push_back(at(offset) + "reordered: " + shown(found[i]) + " was sent before what lies before it");
+        before->second = sent->second.order;
+    }
+}
+
+void partition_history::restarted(std::vector<std::string> found) {
+    base_ = std::move(found);
+    acknowledged_.clear();
+    read_.clear();
+    offsets_.clear();
+    for (std::size_t i = 0; i < base_.size(); ++i)
+        if (base_[i] != hole) offsets_[base_[i]] = static_cast<std::int64_t>(i);
+    watermarks_.clear();
+}
+
+void commit_history::acknowledged(std::int64_t offset, moment now) {
+    for (auto& a : attempts_)
+        if (a.offset == offset) a.told = now;
+}
+
+void commit_history::check(std::optional<std::int64_t> found, moment when, faults& wrong) const {
+    std::optional<std::int64_t> least = base_, most = base_;
+    for (auto& a : attempts_) {
+        if (a.told < when) least = a.offset;
+        if (a.sent < when) most = a.offset;
+    }
+    auto text = [](std::optional<std::int64_t> offset) { return offset ? std::to_string(*offset) : std::string{"none"}; };
+    if (found < least) wrong.push_back(name_ + ": lost: the commit of " + text(least) + " was acknowledged, " + text(found) + " is there");
+    if (found > most) wrong.push_back(name_ + ": phantom: " + text(found) + " is there, the last commit was " + text(most));
+}
+
+void commit_history::restarted(std::optional<std::int64_t> found) {
+    // Later attempts use greater numbers, whether those before them came through or not.
+    base_ = found;
+    attempts_.clear();
+}
+
+void topic_history::ended(bool done, moment now) {
+    changes_.back().told = now;
+    changes_.back().done = done;
+}
+
+std::optional<bool> topic_history::expected(moment when) const {
+    std::optional<bool> state = base_;
+    for (auto& c : changes_) {
+        if (c.begun >= when) break;
+        if (c.told < when && c.done) state = c.creation;
+        else if (state != c.creation) state.reset(); // under way, or refused half way
+    }
+    return state;
+}
+
+void topic_history::check(bool exists, moment when, faults& wrong) const {
+    auto must = expected(when);
+    if (must && *must != exists)
+        wrong.push_back("topic " + name_ + (exists ? ": phantom: there although its deletion was acknowledged"
+                                                   : ": lost: gone although its creation was acknowledged"));
+}
+
+void topic_history::restarted(bool exists) {
+    base_ = exists;
+    changes_.clear();
+}
+
+} // namespace millrace::crash
