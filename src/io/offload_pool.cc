@@ -14,38 +14,46 @@ offload_pool::~offload_pool() {
 }
 
 bool offload_pool::submit(runtime::offload_job& job) {
+    using enum runtime::offload_weight;
+    job.impl_home = &ring_driver::current();
     {
         std::lock_guard lock{mutex_};
-        auto& queue = queue_of(job.weight);
-        if (stopping_ || queue.size() == offload_queue_max) return false;
-        queue.push_back({&job, &ring_driver::current()});
+        if (stopping_ || (job.weight == light && light_.size() == offload_queue_max)) return false;
+        if (job.weight == light) {
+            light_.push_back(&job);
+        } else {
+            job.stood_in_line = heavy_running_ == heavy_threads_max_;
+            heavy_.push(job);
+        }
         if (threads_.size() < threads_wanted_) threads_.emplace_back([this] { work(); });
     }
     more_.notify_one();
     return true;
 }
 
-std::deque<offload_pool::entry>* offload_pool::next_queue() {
-    using enum runtime::offload_weight;
-    if (auto& queue = queue_of(light); !queue.empty()) return &queue;
-    auto& queue = queue_of(heavy);
-    return queue.empty() || heavy_running_ == heavy_threads_max_ ? nullptr : &queue;
+runtime::offload_job* offload_pool::next() {
+    if (!light_.empty()) {
+        auto* job = light_.front();
+        light_.pop_front();
+        return job;
+    }
+    if (heavy_running_ == heavy_threads_max_) return nullptr;
+    auto* job = static_cast<runtime::offload_job*>(heavy_.pop());
+    if (job) ++heavy_running_;
+    return job;
 }
 
 // Whoever ends a heavy job looks for the next one itself, so nobody is woken for it.
 void offload_pool::work() {
     std::unique_lock lock{mutex_};
     for (;;) {
-        std::deque<entry>* queue = nullptr;
-        more_.wait(lock, [&] { return stopping_ || (queue = next_queue()); });
+        runtime::offload_job* job = nullptr;
+        more_.wait(lock, [&] { return stopping_ || (job = next()); });
         if (stopping_) return;
-        auto next = queue->front();
-        queue->pop_front();
-        const bool heavy = next.job->weight == runtime::offload_weight::heavy;
-        heavy_running_ += heavy;
+        const bool heavy = job->weight == runtime::offload_weight::heavy;
         lock.unlock();
-        next.job->run();
-        next.home->post_from_anywhere(*next.job); // the job may be gone then
+        job->run();
+        static_cast<ring_driver*>(job->impl_home)->post_from_anywhere(*job); // the job may be gone then
         lock.lock();
         heavy_running_ -= heavy;
     }

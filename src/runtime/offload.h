@@ -1,7 +1,9 @@
 // Port: a bounded pool for work that must not run on a loop (compression, hashing, directory listings).
 // Owner: the node; any shard submits.
 // Invariant: `run` sees only memory that nobody else writes meanwhile; `done` runs on the shard that submitted. However many
-// heavy jobs there are, a light one finds room in the queue and a thread.
+// heavy jobs there are, a light one finds room in the queue and a thread. Heavy ones wait in line, first come, first served:
+// the line is made of the jobs themselves and no longer than what they live in are many, which is the connections and the
+// partitions with groups, each with one.
 #pragma once
 
 #include "runtime/completion.h"
@@ -17,6 +19,8 @@ inline constexpr std::size_t offload_weights = 2;
 
 struct offload_job : completion {
     const offload_weight weight;
+    bool stood_in_line = false; // behind other heavy jobs; for who counts it
+    void* impl_home = nullptr;  // for the pool
     explicit offload_job(done_fn fn, offload_weight w) : completion{fn, step::offloaded}, weight{w} {}
     virtual void run() noexcept = 0; // on a pool thread (sim: inline, at a time it chooses)
   protected:
@@ -26,11 +30,11 @@ struct offload_job : completion {
 class offload {
   public:
     virtual ~offload() = default;
-    // False: offload_queue_max jobs of its weight wait; the caller answers with back-pressure.
+    // False, for light ones alone: offload_queue_max of them wait; the caller answers with back-pressure.
     [[nodiscard]] virtual bool submit(offload_job& job) = 0;
 };
 
-// co_await off_loop(pool, fn): runs fn() on the pool; yields false when the pool is full and fn did not run.
+// co_await off_loop(pool, fn): runs fn() on the pool; yields false when the pool is full and fn did not run: never a heavy one.
 // `fn` lives in the awaiting coroutine's frame.
 template <class Fn> auto off_loop(offload& pool, Fn fn, offload_weight weight = offload_weight::light) {
     struct awaiter final : offload_job {

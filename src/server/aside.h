@@ -1,9 +1,10 @@
 // Work on a large request or a large answer that the loop does not wait for: decoding, sorting, encoding, giving memory back.
 // Owner: the connection whose request it is.
 // Invariant: while `work` is away nobody else touches what it works with, and that lives in the awaiting coroutine or longer.
-// Where the pool has no room the connection waits for it: so many large requests are under way that theirs are late anyway.
+// Where many large requests are under way the connection stands in line for its turn.
 #pragma once
 
+#include "base/assert.h"
 #include "kafka/message_arena.h"
 #include "runtime/offload.h"
 #include "runtime/shard.h"
@@ -18,18 +19,12 @@ inline constexpr std::size_t aside_bytes_min = 64 << 10;
 // Whether messages in `arena` have so many parts that a walk through them is work of this kind.
 inline bool is_large(const kafka::message_arena& arena) { return arena.held_bytes() >= 4 * aside_bytes_min; }
 
-// How long a connection waits before it asks again for room in the pool.
-inline constexpr runtime::milliseconds aside_retry{1};
-
 // auto doing = aside(here, work); co_await doing;
 template <class Work> runtime::task<void> aside(shard_context& here, Work work) {
     auto job = runtime::off_loop(*runtime::shard::current().world().offload, [&work] { work(); }, runtime::offload_weight::heavy);
-    for (;;) {
-        const bool ran = co_await job;
-        if (ran) co_return;
-        here.stats.asides_waited.add(1);
-        co_await runtime::sleep_for(aside_retry);
-    }
+    const bool ran = co_await job;
+    MR_ASSERT(ran, "the pool ended before what is worked on");
+    if (job.stood_in_line) here.stats.asides_waited.add(1);
 }
 
 } // namespace millrace::server

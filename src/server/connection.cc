@@ -265,11 +265,12 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
     auto answer = front_.lone_answers().take();
     call c{here_, here_.image, header.version, answer->arena, advertised_, header.client_id.value(), peer_host_, &choice_};
     bool understood = co_await answer_request(header, body, c, answer->bytes);
-    if (!understood) co_return false;
-    expect(*answer);
-    answer->pieces.push_back({answer->bytes});
-    answered(*answer);
-    while (in_flight_ > 0) co_await change();
+    if (understood) {
+        expect(*answer);
+        answer->pieces.push_back({answer->bytes});
+        answered(*answer);
+        while (in_flight_ > 0) co_await change();
+    }
     if (request.size >= aside_bytes_min || is_large(answer->arena)) {
         auto let_go = [&] {
             request.memory.reset();
@@ -279,8 +280,8 @@ task<bool> connection::serve_alone(frame request, kafka::request_header header, 
         auto letting_go = aside(here_, let_go);
         co_await letting_go;
     }
-    here_.request_bytes.give_back(request.size);
-    co_return true;
+    if (understood) here_.request_bytes.give_back(request.size);
+    co_return understood;
 }
 
 fetch_session& connection::session() {

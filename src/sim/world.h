@@ -36,6 +36,7 @@ class world {
     runtime::ports ports(shard_id id) { return cores_[id.value]->given; }
     sim::disk& disk() { return disk_; }
     sim::network& network() { return network_; }
+    const sim::offload& offload() const { return offload_; }
     runtime::mono_time now() { return schedule_.now(); }
     std::uint64_t schedule_hash() const { return schedule_.hash(); }
     void cut_nothing() { schedule_.cut_nothing(); } // in streams

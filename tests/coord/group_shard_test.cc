@@ -1,4 +1,5 @@
 #include "coord/group/group_shard.h"
+#include "group_world.h"
 
 #include <doctest/doctest.h>
 
@@ -12,4 +13,29 @@ TEST_CASE("group shard: a group is kept in the partition in which Kafka keeps it
     CHECK(coord::partition_of_group("\xf0\x9f\x98\x80", 50).value == (0xd83d * 31 + 0xde00) % 50);
     CHECK(coord::partition_of_group("\xff", 50).value == 0xfffd % 50);
     CHECK(coord::partition_of_group("polygenelubricants", 50).value == 0); // its hash is the lowest of all numbers
+}
+
+TEST_CASE("group partition: an assignment that is computed off the loop is given back there too") {
+    using namespace coord::test;
+    transitions seen;
+    group_world h{1, seen};
+    h.settings.assignment_steps_at_once_max = 0;
+    h.start();
+    auto heavy = [&] { return h.w.offload().taken(runtime::offload_weight::heavy); };
+    const auto before = heavy();
+    auto join = [&](coord::coordinator& at, coord::moment now) {
+        coord::consumer_heartbeat_request r;
+        r.group = h.group;
+        r.member_id = "m";
+        r.rebalance_timeout_ms = 60'000;
+        r.topics.emplace().push_back(h.topic);
+        r.owned.emplace();
+        return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(r, now)};
+    };
+    auto said = h.w.run(h.at->ask<coord::consumer_heartbeat_answer>(join));
+    REQUIRE(said.has_value());
+    CHECK_FALSE(said->error.has_value());
+    h.w.run_for(seconds{1});
+    CHECK(heavy() - before == 2);
+    h.stop();
 }

@@ -360,6 +360,32 @@ TEST_CASE("offload: heavy jobs leave a thread for light ones, which do not wait 
     CHECK(j.in_vain == 0);
 }
 
+TEST_CASE("offload: heavy jobs stand in line, more of them than there are places for light ones, and each runs") {
+    fixture f;
+    struct jobs {
+        int refused = 0, waited = 0;
+        std::atomic<int> ran = 0;
+        static task<void> one(fixture& f, jobs& j) {
+            auto work = [&] { ++j.ran; };
+            auto job = runtime::off_loop(*f.shard->world().offload, work, runtime::offload_weight::heavy);
+            const bool accepted = co_await job;
+            j.refused += !accepted;
+            j.waited += job.stood_in_line;
+        }
+        static task<void> all(fixture& f, jobs& j, runtime::scope& tasks, int count) {
+            for (int i = 0; i < count; ++i) tasks.spawn(one(f, j));
+            co_await tasks.drain();
+        }
+    };
+    constexpr int many = 4 * io::offload_pool::offload_queue_max;
+    jobs j;
+    runtime::scope tasks;
+    f.run(jobs::all(f, j, tasks, many));
+    CHECK(j.ran == many);
+    CHECK(j.refused == 0);
+    CHECK(j.waited < many); // the first finds a thread
+}
+
 TEST_CASE("transport: a name is looked up off the loop") {
     fixture f;
     struct steps {

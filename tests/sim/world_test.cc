@@ -97,7 +97,7 @@ TEST_CASE("sim: run_until says no when nothing can happen any more") {
     CHECK_FALSE(w.run_until([] { return false; }));
 }
 
-TEST_CASE("sim: the offload queue is bounded, a refused job did not run, and where heavy ones fill it light ones have room") {
+TEST_CASE("sim: the queue of light jobs is bounded, a refused one did not run; heavy ones stand in line, however many, and leave it room") {
     sim::world w{4};
     struct flow {
         static task<void> one(offload_weight weight, int& ran, int& refused) {
@@ -106,15 +106,16 @@ TEST_CASE("sim: the offload queue is bounded, a refused job did not run, and whe
             if (!accepted) ++refused;
         }
         static task<void> all(scope& tasks, int count, int& ran, int& refused) {
-            for (int i = 0; i < count; ++i) tasks.spawn(one(offload_weight::heavy, ran, refused));
-            for (int i = 0; i < 2; ++i) tasks.spawn(one(offload_weight::light, ran, refused));
+            for (int i = 0; i < 2 * count; ++i) tasks.spawn(one(offload_weight::heavy, ran, refused));
+            for (int i = 0; i < count; ++i) tasks.spawn(one(offload_weight::light, ran, refused));
             co_await tasks.drain();
         }
     };
     int ran = 0, refused = 0;
     scope tasks;
-    w.run(flow::all(tasks, static_cast<int>(sim::offload::offload_queue_max) + 3, ran, refused));
-    CHECK(ran == static_cast<int>(sim::offload::offload_queue_max) + 2);
+    constexpr int room = sim::offload::offload_queue_max;
+    w.run(flow::all(tasks, room + 3, ran, refused));
+    CHECK(ran == 2 * (room + 3) + room);
     CHECK(refused == 3);
 }
 

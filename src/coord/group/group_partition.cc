@@ -1,5 +1,6 @@
 #include "coord/group/group_partition.h"
 
+#include "base/assert.h"
 #include "records/compression.h"
 #include "records/record_iterator.h"
 #include "runtime/offload.h"
@@ -118,15 +119,19 @@ task<void> group_partition::work_aside() {
         };
         auto job = runtime::off_loop(*runtime::shard::current().world().offload, slice, runtime::offload_weight::heavy);
         const bool ran = co_await job;
-        if (!ran) co_await runtime::sleep_for(runtime::milliseconds{1}); // the pool has enough to do
-        if (stopped_ || state_ != state::serving || loads_ != of) continue;
-        if (!over) {
-            machine_->put_back(std::move(*next));
-            continue;
+        MR_ASSERT(ran, "the pool ended before what is worked on");
+        if (!stopped_ && state_ == state::serving && loads_ == of) {
+            if (!over) {
+                machine_->put_back(std::move(*next));
+                continue;
+            }
+            look_at_topics();
+            std::visit([&](const auto& work) { machine_->done(work, now()); }, *next);
+            settle();
         }
-        look_at_topics();
-        std::visit([&](const auto& work) { machine_->done(work, now()); }, *next);
-        settle();
+        auto let_go = [&] { next.reset(); }; // of a large group this takes milliseconds too
+        auto letting_go = runtime::off_loop(*runtime::shard::current().world().offload, let_go, runtime::offload_weight::heavy);
+        (void)co_await letting_go;
     }
     working_aside_ = false;
 }
