@@ -28,6 +28,19 @@ std::vector<classic_consumer*> pointers(std::vector<classic_consumer>& all) {
     return out;
 }
 
+// A classic member of "g", of which the last consumer has just left.
+struct becoming_classic : mixed_bench {
+    std::vector<classic_consumer> classic;
+
+    becoming_classic() {
+        put("t", 4);
+        classic = classic_group_of("g", 1, "t", 4);
+        auto consumer = entered("g", "new", {"t"});
+        settle_mixed("g", pointers(classic), {&consumer});
+        CHECK(leave_consumer("g", consumer) == std::nullopt);
+    }
+};
+
 } // namespace
 
 TEST_CASE("migration: a consumer that joins a classic group makes it a consumer group, whose classic members are served on") {
@@ -257,12 +270,8 @@ TEST_CASE("migration: static members are replaced across protocols, both ways") 
 }
 
 TEST_CASE("migration: members of a group that becomes classic join again also when the coordinator starts anew before they were told") {
-    mixed_bench b;
-    b.put("t", 4);
-    auto classic = b.classic_group_of("g", 1, "t", 4);
-    auto consumer = b.entered("g", "new", {"t"});
-    b.settle_mixed("g", pointers(classic), {&consumer});
-    CHECK(b.leave_consumer("g", consumer) == std::nullopt);
+    becoming_classic b;
+    auto& classic = b.classic;
     CHECK(b.state("g") == "PreparingRebalance");
     b.restart();
     CHECK(b.beat_classic("g", classic[0]) == errc::illegal_generation);
@@ -270,12 +279,8 @@ TEST_CASE("migration: members of a group that becomes classic join again also wh
 }
 
 TEST_CASE("migration: a group that becomes classic gives nobody its assignments of before, also when the coordinator starts anew before the leader's are there") {
-    mixed_bench b;
-    b.put("t", 4);
-    auto classic = b.classic_group_of("g", 1, "t", 4);
-    auto consumer = b.entered("g", "new", {"t"});
-    b.settle_mixed("g", pointers(classic), {&consumer});
-    CHECK(b.leave_consumer("g", consumer) == std::nullopt);
+    becoming_classic b;
+    auto& classic = b.classic;
     CHECK(b.join_classic("g", classic[0]) == std::nullopt);
     CHECK(b.state("g") == "CompletingRebalance");
     b.restart();

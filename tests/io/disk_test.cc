@@ -141,65 +141,62 @@ task<void> replace(real_shard& w, std::string directory, std::vector<std::byte> 
     ok = true;
 }
 
+struct disk_shard : real_shard {
+    scratch_directory d;
+};
+
 } // namespace
 
 TEST_CASE("disk: what is written is read back, flushed and cut") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     bool ok = false;
-    w.run(write_read_back(w, d.path + "/f", ok));
+    w.run(write_read_back(w, w.d.path + "/f", ok));
     CHECK(ok);
     CHECK(w.shard->stats().syncs.read() == 1);
 }
 
 TEST_CASE("disk: each refusal of the file system has its name") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     bool ok = false;
-    w.run(name_errors(w, d.path, ok));
+    w.run(name_errors(w, w.d.path, ok));
     CHECK(ok);
 }
 
 TEST_CASE("disk: a whole file is replaced, and a longer one before it leaves nothing behind") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     for (std::size_t size : {5000u, 10u, 70'000u}) {
         bool ok = false;
-        w.run(replace(w, d.path, pattern(size), ok));
+        w.run(replace(w, w.d.path, pattern(size), ok));
         CHECK(ok);
     }
-    CHECK_FALSE(std::filesystem::exists(d.path + "/state.tmp"));
+    CHECK_FALSE(std::filesystem::exists(w.d.path + "/state.tmp"));
 }
 
 TEST_CASE("disk: small pieces that are looked at in order are read a window at a time, for one reader or several") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     std::uint64_t reads = 0;
-    w.run(peek_in_order(w, d.path + "/f", reads));
+    w.run(peek_in_order(w, w.d.path + "/f", reads));
     CHECK(reads <= 400'000 / (io::read_windows::window_bytes - 4000) + 2); // 100 pieces, three times
 }
 
 TEST_CASE("disk: what was just appended is read once for all who look at it") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     std::uint64_t reads = 0;
-    w.run(peek_at_the_end(w, d.path + "/f", reads));
+    w.run(peek_at_the_end(w, w.d.path + "/f", reads));
     CHECK(reads == 100);
 }
 
 TEST_CASE("disk: a file that was cut and written again, or another one in its place, is not taken for what was read before") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     bool ok = false;
-    w.run(peek_what_is_rewritten(w, d.path + "/f", ok));
+    w.run(peek_what_is_rewritten(w, w.d.path + "/f", ok));
     CHECK(ok);
 }
 
 TEST_CASE("disk: with more places looked at than there are windows, no more is read than asked for") {
-    real_shard w;
-    scratch_directory d;
+    disk_shard w;
     std::uint64_t bytes_read = 0;
-    w.run(peek_everywhere(w, d.path + "/f", bytes_read));
+    w.run(peek_everywhere(w, w.d.path + "/f", bytes_read));
     CHECK(bytes_read <= 4000);
 }
 

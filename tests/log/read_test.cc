@@ -115,6 +115,14 @@ void fill(fixture& f, int count, std::size_t value_bytes = 90) {
 std::uint64_t known(fixture& f) { return f.shard.stats().places_known.read(); }
 std::uint64_t sought(fixture& f) { return f.shard.stats().places_sought.read(); }
 
+struct many_segments : fixture {
+    many_segments() {
+        config.segment_bytes = 60'000;
+        REQUIRE(open());
+        fill(*this, 1500);
+    }
+};
+
 } // namespace
 
 TEST_CASE("log: a reader behind the recent batches is looked up once, and then goes on with one look at the file per slice") {
@@ -175,10 +183,7 @@ TEST_CASE("log: large slices begin at a known place too, and what is not in memo
 }
 
 TEST_CASE("log: sequential readers cross segments, one look-up for each") {
-    fixture f;
-    f.config.segment_bytes = 60'000;
-    REQUIRE(f.open());
-    fill(f, 1500);
+    many_segments f;
     auto segments = f.log->sizes().segments;
     REQUIRE(segments > 5);
     small_reader r{f, {0}, 2'000};
@@ -190,10 +195,7 @@ TEST_CASE("log: sequential readers cross segments, one look-up for each") {
 }
 
 TEST_CASE("log: a place is not used once records are deleted, its segment is gone or closed again, or the log was opened anew") {
-    fixture f;
-    f.config.segment_bytes = 60'000;
-    REQUIRE(f.open());
-    fill(f, 1500);
+    many_segments f;
     small_reader r{f, {0}, 2'000};
     for (int i = 0; i < 3; ++i) r.ask();
     auto behind = r.next;
