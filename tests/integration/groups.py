@@ -19,7 +19,7 @@ from harness.broker import TREE, Broker, chosen, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
 TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
-OFFSET_COMMIT, FIND_COORDINATOR, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP = 8, 10, 11, 13, 14
+OFFSET_COMMIT, FIND_COORDINATOR, JOIN_GROUP, LEAVE_GROUP, SYNC_GROUP, DELETE_RECORDS = 8, 10, 11, 13, 14, 21
 COORDINATOR_LOADS, MEMBER_ID_REQUIRED = (14, 15, 16), 79
 GROUP, TOPIC = "billing", "orders"
 
@@ -277,6 +277,26 @@ def resuming(checks, tool, write):
     refused(checks, tool, "consume --group: no such topic", 1, ("consume", "nix", "--group", READERS), ["nix", "does not exist"])
 
 
+def overtaken(checks, broker, client):
+    """Records are deleted while a member that cannot print still has to read them: more than it fetches at once, and nobody takes
+    from it what it prints."""
+    lagging, count = "lagging", 80
+    client.make_topic(lagging, 1)
+    for _ in range(count):
+        client.produce(lagging, 0, batch([b"x" * 100_000]))
+    command = [TOOL, "consume", lagging, "--group", lagging, "--timeout-ms", "1500", "--bootstrap-server", broker.bootstrap]
+    member = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+    begun = member.stdout.read(1)
+    answer = client.call(DELETE_RECORDS, 1, wire.array([wire.string(lagging) + wire.array([struct.pack(">iq", 0, count)])]) + struct.pack(">i", 10_000))
+    answer.i32()
+    gone = answer.array(lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i64(), answer.i16()))))
+    client.produce(lagging, 0, batch([b"the last"]))
+    out, err = member.communicate(timeout=WAIT_S)
+    lines = (begun + out).splitlines()
+    checks.equal((gone[0][1][0], member.returncode, err), ((0, count, 0), 0, b""), "consume --group: records that are deleted before they are read are no error")
+    checks.that(b"the last" in lines[-1] and 1 < len(lines) <= count, "consume --group: it goes on with what is there", len(lines))
+
+
 def without_coordinator(checks):
     """The log that the groups are kept in cannot be opened, so nobody coordinates, for as long as the broker runs."""
     with Broker(options=["--offsets.topic.num.partitions", "1"]) as broker:
@@ -305,11 +325,13 @@ def main():
         tool = Tool(broker)
         with broker.connect() as client:
             checks.run("consuming", consuming, checks, broker, tool, client)
+            checks.run("overtaken", overtaken, checks, broker, client)
             if broker.name == "reference":
                 checks.finish()
                 return
             checks.equal(tool("group", "delete", READERS)[0], 0, "delete: a group by the consumer protocol")
             checks.equal(tool("group", "delete", "late")[0], 0, "delete: a group whose member had nothing to read")
+            checks.equal(tool("group", "delete", "lagging")[0], 0, "delete: a group whose records are gone")
             checks.equal(tool.json("group", "list"), [], "list: no groups are an empty list")
             client.make_topic(TOPIC, 3)
             client.produce(TOPIC, 0, batch([b"old"] * 10))

@@ -67,6 +67,7 @@ class group_consume_body final : public command_body, client::record_sink {
             if (reader.assigned()) {
                 auto got = co_await reader.poll(*this);
                 output_.flush();
+                if (!got && got.error().code == kafka::error_code::offset_out_of_range) got = co_await move_into_range(link, reader);
                 if (!got) trouble = std::move(got.error());
                 if (got && *got > 0) came_at = world.clock->now();
             } else {
@@ -136,6 +137,24 @@ class group_consume_body final : public command_body, client::record_sink {
         for (auto partition : std::exchange(reading_, member.owned()))
             if (!std::binary_search(reading_.begin(), reading_.end(), partition)) reader.unassign(partition);
         co_return !coming.empty();
+    }
+
+    // Records that were next may have been deleted meanwhile. Then it goes on where it would have begun without a committed offset.
+    // Nothing was handed out: the zero of a poll that found nothing.
+    runtime::task<client::result<std::size_t>> move_into_range(client::cluster_link& link, client::partition_reader& reader) {
+        auto first = co_await client::list_offsets(link, wish_.topic, reading_, client::earliest_timestamp);
+        if (!first) co_return std::unexpected{std::move(first.error())};
+        auto end = co_await client::list_offsets(link, wish_.topic, reading_, client::latest_timestamp);
+        if (!end) co_return std::unexpected{std::move(end.error())};
+        bool moved = false;
+        for (auto partition : reading_) {
+            auto from = (*first)[partition].offset, to = (*end)[partition].offset;
+            if (!reader.has(partition) || (reader.position(partition) >= from && reader.position(partition) <= to)) continue;
+            reader.assign(partition, wish_.from_latest ? to : from);
+            moved = true;
+        }
+        if (!moved) co_await runtime::sleep_for(without_partitions); // it changes as we look
+        co_return 0;
     }
 
     bool record(const client::read_record& r) override {
