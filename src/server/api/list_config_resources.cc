@@ -16,6 +16,7 @@ runtime::task<kafka::list_config_resources_response> answer(const kafka::list_co
             out.error_code = kafka::error_code::unsupported_version;
             co_return out;
         }
+    // Of loggers and client metrics there are none: DescribeConfigs has nothing to tell of them.
     auto wanted = [&](std::int8_t type) {
         return in.resource_types.empty() ||
                std::any_of(in.resource_types.begin(), in.resource_types.end(), [&](auto t) { return t == type; });
@@ -30,7 +31,6 @@ runtime::task<kafka::list_config_resources_response> answer(const kafka::list_co
         for (const auto& t : c.image->topics()) add(t->name, resource_type::topic);
     auto node = keep(c.arena, std::string_view{std::to_string(c.image->node_id.value)});
     if (wanted(resource_type::broker)) add(node, resource_type::broker);
-    if (wanted(resource_type::broker_logger)) add(node, resource_type::broker_logger);
     if (wanted(resource_type::group))
         for (const auto& [of, configs] : c.image->resources())
             if (of.type == resource_type::group) add(of.name, resource_type::group);

@@ -53,13 +53,16 @@ TEST_CASE("leader election: the only replica leads already, and what does not ex
     CHECK(node.ask(in, 2).error_code == error_code::invalid_request);
 }
 
-TEST_CASE("config resources: topics and this node; version 0 lists client metrics alone; unknown kinds are refused") {
+TEST_CASE("config resources: topics and this node, but no loggers, which have no configs to describe; version 0 lists client metrics alone; unknown kinds are refused") {
     one_node node;
     node.make_topic("a", 1);
     kafka::list_config_resources_request in;
     CHECK(node.ask(in, 0).config_resources.empty());
-    CHECK(node.ask(in, 1).config_resources.size() == 3); // the topic, the broker, its loggers
-    std::int8_t topics = 2, strange = 3;
+    CHECK(node.ask(in, 1).config_resources.size() == 2); // the topic and the broker
+    std::int8_t topics = 2, strange = 3, loggers = 8;
+    in.resource_types = {&loggers, 1};
+    CHECK(node.ask(in, 1).error_code == error_code::none);
+    CHECK(node.ask(in, 1).config_resources.empty());
     in.resource_types = {&topics, 1};
     auto out = node.ask(in, 1);
     REQUIRE(out.config_resources.size() == 1);
