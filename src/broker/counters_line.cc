@@ -93,6 +93,7 @@ std::string counters_line(node& n) {
         MR_FIELD(s, frames_refused);
         MR_FIELD(s, requests_waited);
         MR_FIELD(s, asides_waited);
+        MR_FIELD(s, answers_cut);
         MR_FIELD(s, batches_appended);
         MR_FIELD(s, batches_refused);
         MR_FIELD(s, appends_forwarded);

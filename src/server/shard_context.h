@@ -28,7 +28,8 @@ struct server_counters {
     runtime::counter requests;
     runtime::counter frames_refused;       // impossible size, unknown API or version, body that does not decode
     runtime::counter requests_waited;      // for queued.max.request.bytes
-    runtime::counter asides_waited;        // parts of large requests that found no room in the thread pool, by look
+    runtime::counter asides_waited;        // parts of large requests that stood in line for the thread pool
+    runtime::counter answers_cut;          // parts left out of an answer that was full (server/api/answer_room.h)
     runtime::counter batches_appended;
     runtime::counter batches_refused;
     runtime::counter appends_forwarded;    // to another shard

@@ -1,83 +1,15 @@
 // Requests of tens of thousands of parts: they are answered whole, and nobody waits for them as long as they take.
-#include "kafka/messages/find_coordinator.h"
-#include "kafka/messages/join_group.h"
+#include "kafka/messages/delete_groups.h"
 #include "kafka/messages/leave_group.h"
-#include "kafka/messages/offset_commit.h"
-#include "kafka/messages/offset_fetch.h"
-#include "kafka/messages/sync_group.h"
+#include "large_requests.h"
 #include "server/aside.h"
 #include "sim/seeds.h"
-#include "wire.h"
 
 #include <array>
 
 using namespace millrace;
 using namespace millrace::broker::test;
 using runtime::seconds;
-
-namespace {
-
-constexpr std::int16_t commit_version = 8, fetch_version = 7, fetch_of_groups_version = 8, join_version = 3, sync_version = 4, leave_version = 1;
-constexpr int partitions = 4;
-constexpr std::size_t many = 20'000;
-
-struct commit_of {
-    std::vector<kafka::offset_commit_request::partition_entry> parts;
-    kafka::offset_commit_request::topic_entry topic;
-    kafka::offset_commit_request in;
-
-    // Round about the partitions; one beyond them comes with each round.
-    explicit commit_of(std::size_t count, std::string_view group = "g") : parts(count) {
-        for (std::size_t i = 0; i < count; ++i) {
-            parts[i].partition_index = {static_cast<std::int32_t>(i % (partitions + 1))};
-            parts[i].committed_offset = {static_cast<std::int64_t>(i)};
-            parts[i].committed_metadata = std::string_view{""};
-        }
-        topic.name = "t";
-        topic.partitions = parts;
-        in.group_id = group;
-        in.topics = {&topic, 1};
-    }
-};
-
-struct one_shard : whole_node {
-    wire c;
-    explicit one_shard(std::uint64_t seed) : whole_node{seed, 1}, c{up(*this)} {
-        REQUIRE(create(c, "t", partitions) == error_code::none);
-        kafka::find_coordinator_request in;
-        in.key = "g";
-        in.key_type = 0;
-        CHECK(c.ask<kafka::find_coordinator_response>(in, 3)->message.error_code == error_code::none);
-    }
-    // (member id, generation) of the only member of "g".
-    std::pair<std::string, std::int32_t> enter() {
-        kafka::join_group_request join;
-        kafka::join_group_request::protocol_entry p;
-        p.name = "range";
-        join.group_id = "g";
-        join.protocol_type = "consumer";
-        join.session_timeout_ms = join.rebalance_timeout_ms = 10'000;
-        join.protocols = {&p, 1};
-        auto joined = c.ask<kafka::join_group_response>(join, join_version);
-        REQUIRE(joined->message.error_code == error_code::none);
-        return {std::string{joined->message.member_id}, joined->message.generation_id};
-    }
-    error_code sync(const std::string& member, std::int32_t generation) {
-        kafka::sync_group_request in;
-        in.group_id = "g";
-        in.member_id = member;
-        in.generation_id = generation;
-        return c.ask<kafka::sync_group_response>(in, sync_version)->message.error_code;
-    }
-    static whole_node& up(whole_node& n) {
-        n.options.offsets_topic_num_partitions = 1;
-        n.options.group_initial_rebalance_delay_ms = 0;
-        n.start();
-        return n;
-    }
-};
-
-} // namespace
 
 TEST_CASE("node: a commit of many partitions is answered whole, each with a code of its own, and a fetch of as many too") {
     one_shard n{1};
@@ -93,20 +25,11 @@ TEST_CASE("node: a commit of many partitions is answered whole, each with a code
 
     std::vector<partition_index> wanted;
     for (const auto& p : all.parts) wanted.push_back(p.partition_index);
-    kafka::offset_fetch_request::single_topic_entry t;
-    t.name = "t";
-    t.partition_indexes = wanted;
-    kafka::offset_fetch_request in;
-    in.group_id = "g";
-    in.topics = {&t, 1};
-    auto fetched = n.c.ask<kafka::offset_fetch_response>(in, fetch_version);
-    const auto& found = fetched->message.topics[0].partitions;
-    REQUIRE(found.size() == many);
+    auto found = n.committed(n.c, wanted);
     as_expected = true;
     for (std::size_t i = 0; i < many; ++i) {
         const auto p = static_cast<std::int64_t>(i % (partitions + 1));
-        const auto last = p == partitions ? -1 : static_cast<std::int64_t>(many) - (partitions + 1) + p; // of several the last counts
-        as_expected &= found[i].committed_offset.value == last && found[i].partition_index.value == p;
+        as_expected &= found[i] == (p == partitions ? -1 : static_cast<std::int64_t>(many) - (partitions + 1) + p); // of several the last counts
     }
     CHECK(as_expected);
 }
@@ -137,6 +60,7 @@ TEST_CASE("node: a small fetch that asks for more offsets than an answer may hav
     CHECK(told->message.groups[0].topics[0].partitions.size() == wide);
     CHECK(told->message.groups[399].error_code == error_code::invalid_request);
     CHECK(told->message.groups[399].topics.empty());
+    CHECK(n.context(0).stats.answers_cut.read() > 0);
 }
 
 TEST_CASE("node: what another client commits while a commit of many partitions is under way does not wait for its end") {
@@ -189,18 +113,35 @@ TEST_CASE("node: a commit of many partitions whose member goes meanwhile is refu
         }
         CHECK(none_after_refusal);
         halfway += kept && refused;
-        std::vector<partition_index> wanted;
-        for (int p = 0; p < partitions; ++p) wanted.push_back({p});
-        kafka::offset_fetch_request::single_topic_entry t;
-        t.name = "t";
-        t.partition_indexes = wanted;
-        kafka::offset_fetch_request in;
-        in.group_id = "g";
-        in.topics = {&t, 1};
         n.restart();
         wire again{n};
-        auto fetched = again.ask<kafka::offset_fetch_response>(in, fetch_version);
-        for (std::size_t p = 0; p < partitions; ++p) CHECK(fetched->message.topics[0].partitions[p].committed_offset.value == last[p]);
+        CHECK(n.committed(again, n.all_partitions()) == std::vector<std::int64_t>{last.begin(), last.end()});
+    }
+    CHECK(halfway > 0);
+}
+
+TEST_CASE("node: a group that is deleted in the middle of a commit of many partitions is not made again by the rest of it") {
+    std::size_t halfway = 0;
+    for (auto seed : sim::seeds(10)) {
+        CAPTURE(seed);
+        one_shard n{seed};
+        wire other{n};
+        commit_of all{many}, one{1, "other"};
+        n.c.send(all.in, commit_version);
+        for (std::uint64_t i = 0; i < 2 + seed % 10; ++i) (void)other.ask<kafka::offset_commit_response>(one.in, commit_version);
+        std::string_view name = "g";
+        kafka::delete_groups_request gone;
+        gone.groups_names = {&name, 1};
+        const auto deleted = other.ask<kafka::delete_groups_response>(gone, 2)->message.results[0].error_code;
+        halfway += n.c.answers() == 0 && deleted == error_code::none;
+        auto told = n.c.next<kafka::offset_commit_response>();
+        CHECK(told->message.topics[0].partitions[0].error_code == error_code::none);
+        CHECK(told->message.topics[0].partitions[many - 2].error_code == error_code::none);
+        if (deleted != error_code::none) continue; // it came first
+        CHECK(n.committed(other, n.all_partitions()) == std::vector<std::int64_t>(partitions, -1));
+        n.restart();
+        wire again{n};
+        CHECK(n.committed(again, n.all_partitions()) == std::vector<std::int64_t>(partitions, -1));
     }
     CHECK(halfway > 0);
 }
@@ -221,20 +162,19 @@ TEST_CASE("node: a client that is gone while its large request is worked on leav
     }
 }
 
-TEST_CASE("node: a large request for which the pool has no room waits for it, and is answered whole") {
+TEST_CASE("node: a large request that finds the pool at work on others stands in line, is counted, and is answered whole") {
     one_shard n{1};
     struct crowd {
         static task<void> one(bool& enough) {
             while (!enough) {
                 auto nothing = [] {};
-                const bool ran = co_await runtime::off_loop(*runtime::shard::current().world().offload, nothing, runtime::offload_weight::heavy);
-                if (!ran) co_await runtime::sleep_for(runtime::microseconds{1});
+                (void)co_await runtime::off_loop(*runtime::shard::current().world().offload, nothing, runtime::offload_weight::heavy);
             }
         }
     };
     bool enough = false;
     runtime::scope tasks;
-    for (std::size_t i = 0; i < sim::offload::offload_queue_max + 50; ++i) n.w.spawn(shard_id{0}, tasks, crowd::one(enough));
+    for (std::size_t i = 0; i < 2 * sim::offload::offload_queue_max; ++i) n.w.spawn(shard_id{0}, tasks, crowd::one(enough));
     auto& waited = n.context(0).stats.asides_waited;
     commit_of all{many};
     n.c.send(all.in, commit_version);

@@ -21,7 +21,8 @@ struct whole_node {
     config::broker_options options;
     std::unique_ptr<broker::node> node;
 
-    explicit whole_node(std::uint64_t seed, std::size_t shards = 2) : w{seed, shards} {
+    explicit whole_node(std::uint64_t seed, std::size_t shards = 2) : whole_node{of(seed, shards)} {}
+    explicit whole_node(const sim::world_options& world) : w{world} {
         options.listeners = {{"PLAINTEXT", "127.0.0.1", port}};
         options.log_dirs = {"/data"};
         options.auto_create_topics_enable = false;
@@ -40,6 +41,12 @@ struct whole_node {
         std::string trouble = up ? "" : up.error().line;
         CAPTURE(trouble);
         REQUIRE(up.has_value());
+    }
+    static sim::world_options of(std::uint64_t seed, std::size_t shards) {
+        sim::world_options out;
+        out.seed = seed;
+        out.shards = shards;
+        return out;
     }
     void stop() {
         w.run(node->stop());

@@ -175,6 +175,85 @@ TEST_CASE("group: it is deleted with its offsets once it is empty") {
     CHECK(b.committed("g", "t", 0) == -1);
 }
 
+TEST_CASE("group: one with many offsets is gone at once for whoever asks, and its offsets are dropped a few at a time; what is committed meanwhile stays") {
+    bench b;
+    constexpr int many = 25, at_once = 10;
+    for (int p = 0; p < many; ++p) b.commit("g", "t", p, 100 + p);
+    CHECK(b.at->delete_group("g", at_once) == false);
+    b.take();
+    CHECK(b.state("g").empty());
+    CHECK(b.committed("g", "t", many - 1) == -1);
+    CHECK(b.at->delete_group("g").error() == errc::group_id_not_found);
+    CHECK(b.commit("g", "t", 20, 7) == std::nullopt); // the next group of this name
+    int calls = 1;
+    for (bool through = false; !through; ++calls) {
+        const auto before = b.records.size();
+        through = b.at->forget_deleted("g", at_once).value();
+        b.take();
+        CHECK(b.records.size() - before <= at_once);
+    }
+    CHECK(calls == 3);
+    for (int again = 0; again < 2; ++again) {
+        CHECK(b.committed("g", "t", 20) == 7);
+        CHECK(b.committed("g", "t", 19) == -1);
+        CHECK(b.committed("g", "t", 21) == -1);
+        b.restart();
+    }
+}
+
+TEST_CASE("group: what a restart finds of one whose deletion was cut short can be deleted again") {
+    bench b;
+    for (int p = 0; p < 5; ++p) b.commit("g", "t", p, 1);
+    CHECK(b.at->delete_group("g", 2) == false);
+    b.take();
+    b.restart();
+    CHECK(b.at->forget_deleted("g", 2).error() == errc::unavailable); // nothing is promised about the rest
+    CHECK(b.committed("g", "t", 4) == 1);
+    CHECK(b.at->delete_group("g") == true);
+    b.take();
+    b.restart();
+    CHECK(b.at->groups() == 0);
+}
+
+TEST_CASE("offsets: a commit in slices does not make the group again that was deleted between two of them") {
+    bench b;
+    auto slice = [&](int partition, bool more) {
+        auto r = b.committing("g", "t", partition, 5);
+        r.series = &b;
+        r.more = more;
+        return r;
+    };
+    CHECK(b.commit(slice(0, true)) == std::nullopt);
+    CHECK(b.at->delete_group("g") == true);
+    CHECK(b.commit(slice(1, true)) == std::nullopt); // as if all of it had been committed before
+    CHECK(b.commit("other", "t", 0, 1) == std::nullopt);
+    CHECK(b.commit(slice(2, false)) == std::nullopt);
+    CHECK(b.state("g").empty());
+    CHECK(b.commit(slice(3, false)) == std::nullopt); // the next request
+    CHECK(b.committed("g", "t", 3) == 5);
+    CHECK(b.committed("g", "t", 2) == -1);
+}
+
+TEST_CASE("offsets: old ones of a large group are looked for a few at a time, and what is committed meanwhile stays") {
+    bench b;
+    constexpr int many = 40, at_once = 10;
+    for (int p = 0; p < many; ++p) b.commit("g", "t", p, 1);
+    b.commit("h", "t", 0, 1);
+    b.now.wall.value += retention;
+    int calls = 0;
+    for (bool through = false; !through; ++calls) {
+        const auto before = b.records.size();
+        through = b.at->expire_offsets(b.now.wall, at_once);
+        b.take();
+        CHECK(b.records.size() - before <= at_once);
+        if (calls == 0) b.commit("g", "t", 39, 2);
+    }
+    CHECK(calls > many / at_once);
+    CHECK(b.committed("g", "t", 38) == -1);
+    CHECK(b.committed("g", "t", 39) == 2);
+    CHECK(b.state("h").empty());
+}
+
 TEST_CASE("offsets: in a group that had members they expire a retention after the last one left, in a simple group after the commit") {
     bench b;
     auto ids = b.stable("g", 1, {{"range", subscription({"t"})}});

@@ -11,6 +11,7 @@
 #include "coord/group/settings.h"
 #include "runtime/random.h"
 
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -39,7 +40,10 @@ class coordinator {
     result<commit_answer> commit(const commit_request& r, moment now);
     result<fetch_offsets_answer> fetch_offsets(const fetch_offsets_request& r) const;
     result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r);
-    result<void> delete_group(const std::string& id);
+    // True: it is gone. False: for whoever asks it is, and `forget_deleted` is to be asked until it says true: `steps_max` of its
+    // offsets are dropped in what is stored, and there are more.
+    result<bool> delete_group(const std::string& id, std::size_t steps_max = std::numeric_limits<std::size_t>::max());
+    result<bool> forget_deleted(const std::string& id, std::size_t steps_max);
     result<described_group> describe(const std::string& id) const;
     // Consumer groups of the new protocol (KIP-848). both_types.cc
     consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, moment now);
@@ -52,7 +56,6 @@ class coordinator {
     template <class Work> void done(const Work& w, moment now) { consumers_.done(w, now); }
     // Up to `groups_max` groups, those that follow `from`. Fewer, and the place is at its end: there are no more.
     struct list_place {
-        bool consumers = false;
         std::optional<std::string> after;
         bool at_end = false;
     };
@@ -62,8 +65,8 @@ class coordinator {
     // group `from` on; empty: from the first one. True: that was the last one.
     bool forget_topic(const std::string& topic, timestamp_ms gone_at, std::string& from, std::size_t steps_max);
     // Offsets that are older than offsets.retention.minutes and not in use, and then groups that hold nothing. Looks at up
-    // to `groups_max` groups of one kind, from where the last call ended. True: that was the last one.
-    bool expire_offsets(timestamp_ms now, std::size_t groups_max);
+    // to `steps_max` groups of one kind and offsets, from where the last call ended. True: that was the last one.
+    bool expire_offsets(timestamp_ms now, std::size_t steps_max);
 
     // When `on_time` is wanted next; runtime::never if not at all. A call looks at `due_looked_at_max` at most.
     runtime::mono_time next_due() const { return std::min(due_.next(), consumers_.next_due()); }
@@ -126,11 +129,13 @@ class coordinator {
     std::string fresh_member_id(const join_call& c);
     void answer(parked_call& c) { answers_.push_back(c); }
     // offsets.cc
-    void expire_in(const classic_group& g, offset_table& table, timestamp_ms now);
-    template <class Groups, class Expire> bool expire_some(const Groups& groups, std::size_t groups_max, Expire expire);
+    result<commit_answer> commit_one(const commit_request& r, moment now);
+    // expiry.cc: of a table from `from` on, until no steps are left, when `from` says where; true: to its end.
+    bool expire_in(const classic_group& g, offset_table& table, timestamp_ms now, std::optional<topic_partition>& from, std::size_t& steps);
+    template <class Groups, class Expire> bool expire_some(const Groups& groups, std::size_t steps_max, Expire expire);
     // `kept_since`: what was committed before counts from then on.
-    void erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use,
-                       timestamp_ms kept_since, timestamp_ms now);
+    bool erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use, timestamp_ms kept_since,
+                       timestamp_ms now, std::optional<topic_partition>& from, std::size_t& steps);
     // migrate.cc
     consumer_heartbeat_answer upgrade(classic_group& g, const consumer_heartbeat_request& r, moment now); // no error: done
     bool downgrade(consumer_group& g, const std::set<std::string>& leaving, bool rebalance, moment now);
@@ -144,7 +149,17 @@ class coordinator {
     due_times due_; // outlives what its entries stand in
     std::map<std::string, classic_group, std::less<>> groups_;
     std::map<std::string, offset_table, std::less<>> offsets_; // by group; a group with offsets alone is in groups_ too
-    std::optional<std::string> expired_up_to_; // the group that `expire_offsets` looked at last
+    std::map<std::string, offset_table, std::less<>> deleted_; // by group; not yet dropped in what is stored
+    struct commit_series {
+        std::string group;
+        bool group_deleted = false; // since it began
+    };
+    std::map<const void*, commit_series> series_; // commits of which some slices are decided: at most one for each connection
+    struct offset_place {
+        std::string group;
+        std::optional<topic_partition> within; // nothing: the group is done
+    };
+    std::optional<offset_place> expiry_place_; // where `expire_offsets` ended
     bool expires_consumers_ = false;           // it is through with the classic ones
     std::vector<record> records_;
     intrusive_list<parked_call, parked_call_tag> answers_;

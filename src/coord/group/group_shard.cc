@@ -63,7 +63,7 @@ runtime::task<void> forget_at(std::shared_ptr<group_partition> p, std::string to
 }
 
 runtime::task<void> expire_at(std::shared_ptr<group_partition> p) {
-    auto step = [](coordinator& c, moment now) { return result<bool>{c.expire_offsets(now.wall, group_shard::expired_groups_max)}; };
+    auto step = [](coordinator& c, moment now) { return result<bool>{c.expire_offsets(now.wall, group_shard::forgotten_max)}; };
     auto steps = in_steps(p, step);
     co_await steps;
 }

@@ -17,9 +17,7 @@ partition_index partition_of_group(std::string_view group, std::int32_t count);
 
 class group_shard {
   public:
-    // Groups looked at in one go when old offsets are sought.
-    static constexpr std::size_t expired_groups_max = 200;
-    // Groups looked at, and offsets erased, in one go when a topic is gone.
+    // Groups looked at, and offsets looked at or erased, in one go when a topic is gone, a group is deleted or old ones are sought.
     static constexpr std::size_t forgotten_max = 500;
 
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;

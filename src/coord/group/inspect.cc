@@ -46,25 +46,23 @@ result<described_group> coordinator::describe(const std::string& id) const {
     return out;
 }
 
+// By id over both kinds: a group that changes its kind between two calls is met once all the same.
 std::vector<listed_group> coordinator::list(list_place& from, std::size_t groups_max) const {
     std::vector<listed_group> out;
-    auto walk = [&](const auto& groups, auto shown) {
-        auto at = from.after ? groups.upper_bound(*from.after) : groups.begin();
-        for (; at != groups.end() && out.size() < groups_max; ++at) {
-            out.push_back(shown(at->first, at->second));
-            from.after = at->first;
+    const auto& consumers = consumers_.all();
+    auto classic = from.after ? groups_.upper_bound(*from.after) : groups_.begin();
+    auto consumer = from.after ? consumers.upper_bound(*from.after) : consumers.begin();
+    while (out.size() < groups_max && (classic != groups_.end() || consumer != consumers.end())) {
+        if (consumer == consumers.end() || (classic != groups_.end() && classic->first < consumer->first)) {
+            const auto& [id, g] = *classic++;
+            out.push_back({id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "classic"});
+        } else {
+            const auto& [id, g] = *consumer++;
+            out.push_back({id, std::string{consumer_protocol_type}, std::string{g.state_name()}, "consumer"});
         }
-        if (at == groups.end()) from.after.reset();
-        return at == groups.end();
-    };
-    if (!from.consumers)
-        from.consumers = walk(groups_, [](const auto& id, const auto& g) {
-            return listed_group{id, g.protocol_type.value_or(""), std::string{name_of(g.state)}, "classic"};
-        });
-    if (from.consumers)
-        from.at_end = walk(consumers_.all(), [](const auto& id, const auto& g) {
-            return listed_group{id, std::string{consumer_protocol_type}, std::string{g.state_name()}, "consumer"};
-        });
+    }
+    if (!out.empty()) from.after = out.back().id;
+    from.at_end = classic == groups_.end() && consumer == consumers.end();
     return out;
 }
 

@@ -1,4 +1,4 @@
-// Committed offsets: commit, fetch, delete, expiry (KIP-211), and the life of groups that hold nothing but offsets.
+// Committed offsets: commit, fetch, delete, and the life of groups that hold nothing but offsets.
 #include "coord/group/coordinator.h"
 
 #include <algorithm>
@@ -27,6 +27,18 @@ std::optional<errc> check_commit(const classic_group& g, const commit_request& r
 } // namespace
 
 result<commit_answer> coordinator::commit(const commit_request& r, moment now) {
+    if (!r.series) return commit_one(r, now);
+    if (auto at = series_.find(r.series); at != series_.end() && at->second.group_deleted) {
+        if (!r.more) series_.erase(at);
+        return commit_answer(r.entries.size()); // it was committed, and went with the group
+    }
+    auto said = commit_one(r, now);
+    if (said && r.more) series_.try_emplace(r.series, commit_series{r.group});
+    else series_.erase(r.series);
+    return said;
+}
+
+result<commit_answer> coordinator::commit_one(const commit_request& r, moment now) {
     auto* g = find(r.group);
     const auto* consumers = consumers_.find(r.group);
     if (consumers) {
@@ -67,6 +79,7 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
     if (const auto* consumers = consumers_.find(r.group))
         if (auto why = consumers_.check_fetch(*consumers, r)) return std::unexpected{*why};
     fetch_offsets_answer out;
+    out.reserve(r.wanted.size());
     auto table = offsets_.find(r.group);
     if (r.all) {
         if (table == offsets_.end()) return out;
@@ -106,115 +119,6 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
     if (table != offsets_.end() && table->second.empty()) offsets_.erase(table);
     erase_if_no_trace(r.group);
     return out;
-}
-
-result<void> coordinator::delete_group(const std::string& id) {
-    const auto* consumers = consumers_.find(id);
-    const auto* g = find(id);
-    if (!consumers && !g) return std::unexpected{errc::group_id_not_found};
-    if (consumers ? !consumers->members.empty() : g->state != classic_state::empty) return std::unexpected{errc::group_not_empty};
-    if (auto table = offsets_.find(id); table != offsets_.end()) {
-        for (const auto& [where, offset] : table->second) records_.push_back(offset_tombstone(id, where));
-        offsets_.erase(table);
-    }
-    if (consumers) {
-        consumers_.erase(id);
-    } else {
-        records_.push_back(group_tombstone(id));
-        groups_.erase(id);
-    }
-    return {};
-}
-
-bool coordinator::forget_topic(const std::string& topic, timestamp_ms gone_at, std::string& from, std::size_t steps_max) {
-    const topic_partition first{topic, {0}};
-    std::size_t steps = 0;
-    for (auto group = offsets_.lower_bound(from); group != offsets_.end();) {
-        auto& [id, table] = *group;
-        auto stop = [&] {
-            from = id;
-            return ++steps > steps_max;
-        };
-        if (stop()) return false;
-        for (auto at = table.lower_bound(first); at != table.end() && at->first.topic == topic;) {
-            if (at->second.committed > gone_at) { // of the next topic of this name
-                ++at;
-                continue;
-            }
-            if (stop()) return false;
-            records_.push_back(offset_tombstone(id, at->first));
-            at = table.erase(at);
-        }
-        const auto done = group++;
-        if (!table.empty()) continue;
-        offsets_.erase(done);
-        erase_if_no_trace(from);
-    }
-    return true;
-}
-
-// `expire` looks at one group, which may be gone then. True: that was the last of `groups`.
-template <class Groups, class Expire> bool coordinator::expire_some(const Groups& groups, std::size_t groups_max, Expire expire) {
-    auto at = expired_up_to_ ? groups.upper_bound(*expired_up_to_) : groups.begin();
-    for (std::size_t i = 0; i < groups_max && at != groups.end(); ++i) {
-        expired_up_to_ = at->first;
-        ++at;
-        expire(*expired_up_to_);
-    }
-    if (at != groups.end()) return false;
-    expired_up_to_.reset();
-    return true;
-}
-
-bool coordinator::expire_offsets(timestamp_ms now, std::size_t groups_max) {
-    auto forget_if_empty = [&](auto table) {
-        if (table->second.empty()) offsets_.erase(table);
-    };
-    if (!expires_consumers_) {
-        expires_consumers_ = expire_some(groups_, groups_max, [&](const std::string& id) {
-            auto g = groups_.find(id);
-            if (auto table = offsets_.find(id); table != offsets_.end()) {
-                expire_in(g->second, table->second, now);
-                forget_if_empty(table);
-            }
-            if (!holds_nothing(g->second)) return;
-            if (g->second.stored) records_.push_back(group_tombstone(id));
-            groups_.erase(g);
-        });
-        return false;
-    }
-    // As those of classic groups, except that topics that members read are always known. An empty group without offsets goes.
-    const bool done = expire_some(consumers_.all(), groups_max, [&](const std::string& id) {
-        const auto& g = *consumers_.find(id);
-        if (auto table = offsets_.find(id); table != offsets_.end()) {
-            erase_expired(id, table->second, g.subscribed_topics(), no_timestamp, now);
-            forget_if_empty(table);
-        }
-        if (g.members.empty() && !offsets_.contains(id)) consumers_.erase(id);
-    });
-    if (done) expires_consumers_ = false;
-    return done;
-}
-
-void coordinator::expire_in(const classic_group& g, offset_table& table, timestamp_ms now) {
-    const bool used = g.state != classic_state::empty;
-    if (used && g.state != classic_state::stable) return; // what its members read is about to change
-    auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
-    if (!topics) return; // members, and what they read is not known
-    // A group that had members keeps its offsets from when the last one left; what a tool committed later, from then.
-    erase_expired(g.id, table, *topics, g.protocol_type && !used ? g.state_since : no_timestamp, now);
-}
-
-void coordinator::erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use,
-                                timestamp_ms kept_since, timestamp_ms now) {
-    std::erase_if(table, [&](const auto& entry) {
-        const auto& [where, o] = entry;
-        const auto since = std::max(o.committed, kept_since);
-        const bool old = o.expires != no_timestamp ? now >= o.expires : now.value - since.value >= settings_.offsets_retention_ms;
-        if (!old || in_use.contains(where.topic)) return false;
-        records_.push_back(offset_tombstone(group, where));
-        return true;
-    });
 }
 
 bool coordinator::holds_nothing(const classic_group& g) {

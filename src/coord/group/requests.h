@@ -118,6 +118,10 @@ struct commit_request {
         topic_id topic;
     };
     std::vector<entry> entries;
+    // One of several slices of a request: says which, by an address that is never looked into. `more`: another one follows. A group that is
+    // deleted between two of them is not made again by the rest.
+    const void* series = nullptr;
+    bool more = false;
 };
 using commit_answer = std::vector<std::optional<errc>>; // by entry
 

@@ -69,6 +69,8 @@ inline constexpr runtime::milliseconds new_member_join_timeout{5 * 60 * 1000};
 inline constexpr std::size_t group_count_max = 1'000'000;
 // Of one group: ids given to clients that have not joined with them yet. Beyond it newcomers are told to ask again.
 inline constexpr std::size_t pending_members_max = 100'000;
+// Protocols that one member offers; clients offer a handful. More are refused as none that others have.
+inline constexpr std::size_t offered_protocols_max = 1000;
 // Of a string in a stored record, and in most requests.
 inline constexpr std::size_t stored_string_bytes_max = 32'767;
 // Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.

@@ -1,8 +1,12 @@
+#include "runtime/after_others.h"
+#include "server/api/answer_room.h"
 #include "server/api/answer_text.h"
 #include "server/api/authorized_operations.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
+#include "server/aside.h"
 
 namespace millrace::server {
 
@@ -42,7 +46,22 @@ void fill(call& c, response::member_entry& out, const described::member& m) {
     out.member_type = m.classic ? classic_member : consumer_member;
 }
 
-runtime::task<response::group_entry> describe(std::string_view id, call& c) {
+std::size_t size_of(const std::vector<described::partitions>& set) {
+    std::size_t out = 0;
+    for (const auto& t : set) out += sizeof(response::topic_entry) + t.name.size() + t.indexes.size() * sizeof(partition_index);
+    return out;
+}
+
+std::size_t size_of(const described& g) {
+    std::size_t out = sizeof(response::group_entry);
+    for (const auto& m : g.members) {
+        out += sizeof(response::member_entry) + m.id.size() + m.client_id.size() + m.client_host.size() + size_of(m.assigned) + size_of(m.target);
+        for (const auto& name : m.topics) out += sizeof(std::string_view) + name.size();
+    }
+    return out;
+}
+
+runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room) {
     response::group_entry out;
     out.group_id = id;
     auto place = place_of_group(c, id);
@@ -61,6 +80,10 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
             out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
         co_return out;
     }
+    if (!room.take(size_of(*said))) {
+        out.error_code = kafka::error_code::invalid_request;
+        co_return out;
+    }
     out.group_state = keep(c.arena, std::string_view{said->state});
     out.group_epoch = said->epoch;
     out.assignment_epoch = said->assignment_epoch;
@@ -75,10 +98,20 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
 
 runtime::task<response> answer(const kafka::consumer_group_describe_request& in, call& c) {
     response out;
-    auto groups = c.arena.make_array<response::group_entry>(in.group_ids.size());
+    std::span<response::group_entry> groups;
+    auto make = [&] { groups = c.arena.make_array<response::group_entry>(in.group_ids.size()); };
+    if (is_large(c.arena)) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
+    }
+    answer_room room{c.here.stats};
+    pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        groups[i] = co_await describe(in.group_ids[i], c);
+        groups[i] = co_await describe(in.group_ids[i], c, room);
         if (in.include_authorized_operations) groups[i].authorized_operations = group_operations;
+        if (step.is_over(1 + groups[i].members.size())) co_await runtime::after_others();
     }
     out.groups = groups;
     co_return out;

@@ -81,17 +81,29 @@ runtime::task<response> answer(const request& in, call& c) {
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
-    auto plain_beat = plain(in, c);
-    if (plain_beat.regex) {
-        auto compile = [&] { coord::compile_regex(plain_beat); };
-        auto compiling = aside(c.here, compile);
-        co_await compiling;
+    coord::consumer_heartbeat_request beat;
+    auto make = [&] {
+        beat = plain(in, c);
+        coord::compile_regex(beat);
+    };
+    const bool large = is_large(c.arena);
+    if (large || !in.subscribed_topic_regex.is_null()) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
     }
-    auto decide = [beat = std::move(plain_beat)](coord::coordinator& at, coord::moment now) {
+    // Looked at where it is: this waits for the answer, and what is large is not freed there.
+    auto decide = [&beat](coord::coordinator& at, coord::moment now) {
         return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(beat, now)};
     };
     auto asked = ask_partition<coord::consumer_heartbeat_answer>(*place, std::move(decide));
     auto said = co_await asked;
+    if (large) {
+        auto let_go = [&] { beat = {}; };
+        auto letting_go = aside(c.here, let_go);
+        co_await letting_go;
+    }
     if (!said || said->error) {
         out.error_code = to_kafka(said ? *said->error : said.error());
         if (said) out.error_message = keep_error(c.arena, said->error_text);

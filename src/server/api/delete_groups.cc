@@ -1,18 +1,36 @@
+#include "runtime/after_others.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
+#include "server/aside.h"
 
 namespace millrace::server {
 
 runtime::task<kafka::delete_groups_response> answer(const kafka::delete_groups_request& in, call& c) {
     using response = kafka::delete_groups_response;
     response out;
-    auto results = c.arena.make_array<response::result_entry>(in.groups_names.size());
+    std::span<response::result_entry> results;
+    auto make = [&] { results = c.arena.make_array<response::result_entry>(in.groups_names.size()); };
+    if (is_large(c.arena)) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
+    }
+    pace step;
     for (std::size_t i = 0; i < results.size(); ++i) {
         results[i].group_id = in.groups_names[i];
-        auto decide = [id = std::string{in.groups_names[i]}](coord::coordinator& at, coord::moment) { return at.delete_group(id); };
-        auto said = co_await ask_group<void>(c, in.groups_names[i], std::move(decide));
+        const std::string id{in.groups_names[i]};
+        auto decide = [id](coord::coordinator& at, coord::moment) { return at.delete_group(id, coord::group_shard::forgotten_max); };
+        auto said = co_await ask_group<bool>(c, id, std::move(decide));
+        while (said && !*said) {
+            co_await runtime::after_others();
+            auto rest = [id](coord::coordinator& at, coord::moment) { return at.forget_deleted(id, coord::group_shard::forgotten_max); };
+            said = co_await ask_group<bool>(c, id, std::move(rest));
+        }
         if (!said) results[i].error_code = to_kafka(said.error());
+        if (step.is_over()) co_await runtime::after_others();
     }
     out.results = results;
     co_return out;

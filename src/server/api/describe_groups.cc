@@ -1,8 +1,12 @@
+#include "runtime/after_others.h"
+#include "server/api/answer_room.h"
 #include "server/api/answer_text.h"
 #include "server/api/authorized_operations.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
+#include "server/aside.h"
 
 namespace millrace::server {
 
@@ -11,7 +15,14 @@ namespace {
 using response = kafka::describe_groups_response;
 constexpr std::int16_t version_with_not_found = 6;
 
-runtime::task<response::group_entry> describe(std::string_view id, call& c) {
+std::size_t size_of(const coord::described_group& g) {
+    std::size_t out = sizeof(response::group_entry);
+    for (const auto& m : g.members)
+        out += sizeof(response::member_entry) + m.id.size() + m.client_id.size() + m.client_host.size() + m.metadata.size() + m.assignment.size();
+    return out;
+}
+
+runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room) {
     response::group_entry out;
     out.group_id = id;
     auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) { return at.describe(id); };
@@ -26,6 +37,10 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
             out.group_state = "Dead";
             out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
         }
+        co_return out;
+    }
+    if (!room.take(size_of(*said))) {
+        out.error_code = kafka::error_code::invalid_request;
         co_return out;
     }
     out.group_state = keep(c.arena, std::string_view{said->state});
@@ -49,10 +64,20 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c) {
 
 runtime::task<response> answer(const kafka::describe_groups_request& in, call& c) {
     response out;
-    auto groups = c.arena.make_array<response::group_entry>(in.groups.size());
+    std::span<response::group_entry> groups;
+    auto make = [&] { groups = c.arena.make_array<response::group_entry>(in.groups.size()); };
+    if (is_large(c.arena)) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
+    }
+    answer_room room{c.here.stats};
+    pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        groups[i] = co_await describe(in.groups[i], c);
+        groups[i] = co_await describe(in.groups[i], c, room);
         if (in.include_authorized_operations) groups[i].authorized_operations = group_operations;
+        if (step.is_over(1 + groups[i].members.size())) co_await runtime::after_others();
     }
     out.groups = groups;
     co_return out;

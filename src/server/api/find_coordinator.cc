@@ -4,6 +4,7 @@
 #include "coord/group/group_shard.h"
 #include "server/api/errors.h"
 #include "server/api/handlers.h"
+#include "server/aside.h"
 
 namespace millrace::server {
 
@@ -57,14 +58,22 @@ runtime::task<kafka::find_coordinator_response> answer(const kafka::find_coordin
         out.error_message = ok ? std::string_view{"NONE"} : found.text;
         co_return out;
     }
-    auto coordinators = c.arena.make_array<kafka::find_coordinator_response::coordinator_entry>(in.coordinator_keys.size());
-    for (std::size_t i = 0; i < coordinators.size(); ++i) {
-        auto& e = coordinators[i];
-        e.key = in.coordinator_keys[i];
-        fill(e);
-        e.error_message = found.text;
+    auto make = [&] {
+        auto coordinators = c.arena.make_array<kafka::find_coordinator_response::coordinator_entry>(in.coordinator_keys.size());
+        for (std::size_t i = 0; i < coordinators.size(); ++i) {
+            auto& e = coordinators[i];
+            e.key = in.coordinator_keys[i];
+            fill(e);
+            e.error_message = found.text;
+        }
+        out.coordinators = coordinators;
+    };
+    if (is_large(c.arena)) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
     }
-    out.coordinators = coordinators;
     co_return out;
 }
 

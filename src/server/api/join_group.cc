@@ -14,6 +14,13 @@ constexpr std::int16_t version_with_rebalance_timeout = 1, version_with_required
 
 runtime::task<kafka::join_group_response> answer(const kafka::join_group_request& in, call& c) {
     using response = kafka::join_group_response;
+    if (in.protocols.size() > coord::offered_protocols_max) { // each is looked at among those of all members
+        response out;
+        out.error_code = kafka::error_code::inconsistent_group_protocol;
+        out.member_id = in.member_id;
+        if (c.version < version_with_null_protocol) out.protocol_name = std::string_view{""};
+        co_return out;
+    }
     coord::join_call join;
     join.group = in.group_id;
     join.member_id = in.member_id;

@@ -58,7 +58,8 @@ std::span<known_entry> next_slice(std::span<known_entry> rest) {
     return rest.first(entries);
 }
 
-coord::commit_request plain(const request& in, const call& c, std::span<const known_entry> slice) {
+// `of`: how many are left, those of the slice among them.
+coord::commit_request plain(const request& in, const call& c, std::span<const known_entry> slice, std::size_t of) {
     coord::commit_request out;
     out.group = in.group_id;
     out.member_id = in.member_id;
@@ -66,6 +67,8 @@ coord::commit_request plain(const request& in, const call& c, std::span<const kn
     out.generation_or_epoch = in.generation_id_or_member_epoch;
     out.retention_ms = in.retention_time_ms;
     out.knows_member_epochs = c.version >= version_with_member_epoch;
+    out.series = &in;
+    out.more = slice.size() < of;
     out.entries.reserve(slice.size());
     for (const auto& [topic, asked, code] : slice)
         // The record carries the id only where the client spoke in ids, as Kafka's does.
@@ -89,7 +92,7 @@ runtime::task<response> answer(const request& in, call& c) {
     }
     while (!rest.empty()) {
         auto slice = next_slice(rest);
-        auto decide = [commit = plain(in, c, slice)](coord::coordinator& at, coord::moment now) { return at.commit(commit, now); };
+        auto decide = [commit = plain(in, c, slice, rest.size())](coord::coordinator& at, coord::moment now) { return at.commit(commit, now); };
         auto said = co_await ask_group<coord::commit_answer>(c, in.group_id, std::move(decide));
         if (!said) { // of the group or the member, not of a partition
             for (auto& e : rest) *e.code = to_kafka(said.error());

@@ -1,7 +1,9 @@
 #include "runtime/after_others.h"
+#include "server/api/answer_room.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
 #include "server/aside.h"
 
 #include <algorithm>
@@ -17,25 +19,13 @@ constexpr std::int16_t version_with_group_error = 2, version_with_groups = 8, ve
 
 // What is looked up in one go; for more there are several, with other requests between them. Each offset is then as it was at
 // some moment of the request.
-constexpr std::size_t slice_offsets_max = 500, groups_per_turn = 100;
+constexpr std::size_t slice_offsets_max = 500;
 
-// What one answer may be made of, all its groups together. A few bytes ask for a group's thousands of offsets, again and again;
-// what would take more is refused as an invalid request.
-constexpr std::size_t found_bytes_max = 128 << 20;
-
-struct answer_room {
-    std::size_t bytes = found_bytes_max;
-
-    bool has(std::size_t offsets) const { return offsets <= bytes / sizeof(coord::found_offset); }
-    bool take(const coord::fetch_offsets_answer& found) {
-        std::size_t wanted = 0;
-        for (const auto& f : found)
-            wanted += sizeof(f) + f.where.topic.size() + (f.offset ? f.offset->metadata.size() : 0);
-        if (wanted > bytes) return false;
-        bytes -= wanted;
-        return true;
-    }
-};
+std::size_t size_of(const coord::fetch_offsets_answer& found) {
+    std::size_t out = 0;
+    for (const auto& f : found) out += sizeof(f) + f.where.topic.size() + (f.offset ? f.offset->metadata.size() : 0);
+    return out;
+}
 
 template <class Topics> std::size_t count(const Topics& topics) {
     std::size_t out = 0;
@@ -62,7 +52,7 @@ runtime::task<coord::result<found_offsets>> look_up(call& c, coord::fetch_offset
         auto decide = [slice = std::move(slice)](coord::coordinator& at, coord::moment) { return at.fetch_offsets(slice); };
         auto found = co_await ask_group<coord::fetch_offsets_answer>(c, asked.group, std::move(decide));
         if (!found) co_return std::unexpected{found.error()};
-        if (!room.take(*found)) co_return std::unexpected{coord::errc::invalid_request};
+        if (!room.take(size_of(*found))) co_return std::unexpected{coord::errc::invalid_request};
         const bool last = asked.all ? found->size() < slice_offsets_max : from == places.size();
         std::move(found->begin(), found->end(), std::back_inserter(out));
         if (last) co_return out;
@@ -109,7 +99,7 @@ runtime::task<kafka::array_view<Topic>> build(call& c, found_offsets all, std::v
         out = keep(c.arena, topics);
         all = {};
     };
-    if (all.size() > slice_offsets_max || is_large(c.arena)) {
+    if (all.size() > slice_offsets_max || topics.size() > slice_offsets_max) {
         auto making = aside(c.here, make);
         co_await making;
     } else {
@@ -123,10 +113,10 @@ runtime::task<response> answer_one(const kafka::offset_fetch_request& in, call& 
     wanted.group = in.group_id;
     wanted.all = in.topics.is_null();
     wanted_places places;
-    answer_room room;
+    answer_room room{c.here.stats};
     bool fits = false;
     auto name = [&] {
-        fits = room.has(count(in.topics));
+        fits = room.has(count(in.topics) * sizeof(coord::found_offset));
         if (!fits) return;
         for (const auto& t : in.topics)
             for (auto p : t.partition_indexes) places.push_back({t.name, p});
@@ -202,10 +192,10 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
     wanted_places places;
     bool fits = false;
     auto sort_out = [&] {
-        fits = room.has(count(in.topics));
+        fits = room.has(count(in.topics) * sizeof(coord::found_offset));
         if (fits) name_topics(in, c, places, topics);
     };
-    if (is_large(c.arena)) {
+    if (count(in.topics) > slice_offsets_max) { // of this group: a request may name very many that ask for little
         auto sorting_out = aside(c.here, sort_out);
         co_await sorting_out;
     } else {
@@ -229,11 +219,19 @@ runtime::task<response::group_entry> answer_group(const kafka::offset_fetch_requ
 runtime::task<response> answer(const kafka::offset_fetch_request& in, call& c) {
     if (c.version < version_with_groups) co_return co_await answer_one(in, c);
     response out;
-    answer_room room;
-    auto groups = c.arena.make_array<response::group_entry>(in.groups.size());
+    answer_room room{c.here.stats};
+    std::span<response::group_entry> groups;
+    auto make = [&] { groups = c.arena.make_array<response::group_entry>(in.groups.size()); };
+    if (is_large(c.arena)) {
+        auto making = aside(c.here, make);
+        co_await making;
+    } else {
+        make();
+    }
+    pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
         groups[i] = co_await answer_group(in.groups[i], c, room);
-        if (i % groups_per_turn == groups_per_turn - 1) co_await runtime::after_others();
+        if (step.is_over()) co_await runtime::after_others();
     }
     out.groups = groups;
     co_return out;

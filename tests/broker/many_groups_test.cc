@@ -1,0 +1,188 @@
+// Requests that name tens of thousands of groups, members or offsets: others have their turn while they are worked on, what they
+// were made of is given back off the loop, and an answer has a limit.
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
+#include "kafka/messages/delete_groups.h"
+#include "kafka/messages/describe_groups.h"
+#include "kafka/messages/leave_group.h"
+#include "kafka/messages/offset_delete.h"
+#include "large_requests.h"
+
+using namespace millrace;
+using namespace millrace::broker::test;
+
+namespace {
+
+// Whoever lets others have their turn ends the turn.
+sim::world_options short_turns() {
+    auto out = whole_node::of(1, 1);
+    out.limits.turn_max = runtime::nanoseconds{0};
+    return out;
+}
+
+template <class Response, class Request> std::uint64_t turns_of(one_shard& n, const Request& in, std::int16_t version) {
+    auto& turns = n.w.shard(shard_id{0}).stats().turns;
+    const auto before = turns.read();
+    (void)n.c.ask<Response>(in, version);
+    return turns.read() - before;
+}
+
+std::vector<std::string> many_ids() {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < many; ++i) out.push_back("some-group-" + std::to_string(i));
+    return out;
+}
+
+constexpr std::uint64_t turns_min = 30; // far more than a request that does all of it in one turn takes
+
+} // namespace
+
+TEST_CASE("node: others have their turn while very many groups are described, deleted or left, or their offsets deleted") {
+    one_shard n{short_turns()};
+    const auto ids = many_ids();
+    const std::vector<std::string_view> names{ids.begin(), ids.end()};
+    const auto of_one = turns_of<kafka::describe_groups_response>(n, kafka::describe_groups_request{}, 5);
+    CHECK(of_one < turns_min / 2);
+
+    kafka::describe_groups_request described;
+    described.groups = names;
+    CHECK(turns_of<kafka::describe_groups_response>(n, described, 5) > turns_min);
+    kafka::consumer_group_describe_request consumers;
+    consumers.group_ids = names;
+    CHECK(turns_of<kafka::consumer_group_describe_response>(n, consumers, 0) > turns_min);
+    kafka::delete_groups_request deleted;
+    deleted.groups_names = names;
+    CHECK(turns_of<kafka::delete_groups_response>(n, deleted, 2) > turns_min);
+
+    auto [member, generation] = n.enter();
+    REQUIRE(n.sync(member, generation) == error_code::none);
+    std::vector<kafka::leave_group_request::member_entry> members(many);
+    for (std::size_t i = 0; i < many; ++i) members[i].member_id = i == many - 1 ? std::string_view{member} : names[i];
+    kafka::leave_group_request leave;
+    leave.group_id = "g";
+    leave.members = members;
+    CHECK(turns_of<kafka::leave_group_response>(n, leave, 4) > turns_min);
+    kafka::offset_delete_request offsets;
+    std::vector<kafka::offset_delete_request::partition_entry> parts(many);
+    kafka::offset_delete_request::topic_entry t;
+    t.name = "t";
+    t.partitions = parts;
+    offsets.group_id = "g";
+    offsets.topics = {&t, 1};
+    CHECK(turns_of<kafka::offset_delete_response>(n, offsets, 0) > turns_min);
+}
+
+TEST_CASE("node: of very many members that leave each has its answer, and who was a member has left") {
+    one_shard n{1};
+    auto [member, generation] = n.enter();
+    REQUIRE(n.sync(member, generation) == error_code::none);
+    const auto ids = many_ids();
+    std::vector<kafka::leave_group_request::member_entry> members(many);
+    for (std::size_t i = 0; i < many; ++i) members[i].member_id = i == many - 1 ? std::string_view{member} : std::string_view{ids[i]};
+    kafka::leave_group_request leave;
+    leave.group_id = "g";
+    leave.members = members;
+    auto told = n.c.ask<kafka::leave_group_response>(leave, 4);
+    REQUIRE(told->message.members.size() == many);
+    bool as_expected = told->message.error_code == error_code::none;
+    for (std::size_t i = 0; i < many; ++i)
+        as_expected &= told->message.members[i].member_id == members[i].member_id &&
+                       told->message.members[i].error_code == (i == many - 1 ? error_code::none : error_code::unknown_member_id);
+    CHECK(as_expected);
+    leave.group_id = "nobody's";
+    told = n.c.ask<kafka::leave_group_response>(leave, 4);
+    CHECK(told->message.error_code == error_code::none); // Kafka tells each of them
+    REQUIRE(told->message.members.size() == many);
+    CHECK(told->message.members[many - 1].error_code == error_code::unknown_member_id);
+}
+
+TEST_CASE("node: a small request that describes one large group again and again is refused where the answer is full") {
+    constexpr std::size_t metadata_bytes = 600'000, times = 400;
+    one_shard n{1};
+    auto [member, generation] = n.enter(std::string(metadata_bytes, 'm'));
+    REQUIRE(n.sync(member, generation) == error_code::none);
+    const std::vector<std::string_view> again(times, "g");
+    kafka::describe_groups_request in;
+    in.groups = again;
+    auto told = n.c.ask<kafka::describe_groups_response>(in, 5);
+    REQUIRE(told->message.groups.size() == times);
+    CHECK(told->message.groups[0].error_code == error_code::none);
+    CHECK(told->message.groups[0].members.size() == 1);
+    CHECK(told->message.groups[times - 1].error_code == error_code::invalid_request);
+    CHECK(n.context(0).stats.answers_cut.read() > 0);
+}
+
+TEST_CASE("node: what a large request took is given back off the loop, also where it does not decode") {
+    one_shard n{1};
+    commit_of all{many};
+    auto heavy = [&] { return n.w.offload().taken(runtime::offload_weight::heavy); };
+    auto before = heavy();
+    (void)n.c.ask<kafka::offset_commit_response>(all.in, commit_version);
+    const auto of_good = heavy() - before; // decoded, made into an answer, encoded, given back
+
+    wire bad{n};
+    auto frame = bad.frame_of(all.in, commit_version);
+    const auto size = static_cast<std::uint32_t>(frame.size() - kafka::frame_prefix_bytes - 3); // its last bytes are missing
+    store_be(frame.data(), size);
+    frame.resize(size + kafka::frame_prefix_bytes);
+    before = heavy();
+    bad.send_bytes(std::move(frame));
+    CHECK(bad.wait_end());
+    CHECK(heavy() - before == of_good - 2); // no answer is made, none is encoded
+    CHECK(n.w.run_until([&] { return n.request_bytes() == 0; }));
+}
+
+TEST_CASE("node: very many groups that little is asked about do not each go through the pool") {
+    one_shard n{1};
+    const auto ids = many_ids();
+    std::vector<kafka::offset_fetch_request::group_entry> groups(many);
+    for (std::size_t i = 0; i < many; ++i) groups[i].group_id = ids[i];
+    kafka::offset_fetch_request in;
+    in.groups = groups;
+    const auto before = n.w.offload().taken(runtime::offload_weight::heavy);
+    auto told = n.c.ask<kafka::offset_fetch_response>(in, fetch_of_groups_version);
+    CHECK(told->message.groups.size() == many);
+    CHECK(n.w.offload().taken(runtime::offload_weight::heavy) - before < 10);
+}
+
+TEST_CASE("node: a heartbeat that claims tens of thousands of topics is read and given back off the loop, an ordinary one is not") {
+    one_shard n{1};
+    std::vector<kafka::consumer_group_heartbeat_request::topic_entry> owned(many);
+    partition_index first{0};
+    for (std::size_t i = 0; i < many; ++i) {
+        owned[i].topic_id.bytes[0] = static_cast<unsigned char>(i & 0xff);
+        owned[i].topic_id.bytes[1] = static_cast<unsigned char>(i >> 8);
+        owned[i].partitions = {&first, 1};
+    }
+    std::string_view topic = "t";
+    kafka::consumer_group_heartbeat_request in;
+    in.group_id = "848";
+    in.member_id = "m";
+    in.rebalance_timeout_ms = 30'000;
+    in.subscribed_topic_names = {&topic, 1};
+    in.topic_partitions = {owned.data(), 0};
+    auto heavy = [&] { return n.w.offload().taken(runtime::offload_weight::heavy); };
+    auto before = heavy();
+    auto joined = n.c.ask<kafka::consumer_group_heartbeat_response>(in, 1);
+    CHECK(joined->message.error_code == error_code::none);
+    CHECK(heavy() == before);
+    in.member_epoch = joined->message.member_epoch;
+    in.topic_partitions = owned;
+    CHECK(n.c.ask<kafka::consumer_group_heartbeat_response>(in, 1)->message.error_code == error_code::none);
+    CHECK(heavy() - before >= 4); // decoded, read, given back twice
+}
+
+TEST_CASE("node: a member that offers more protocols than there can be is told that nobody shares one, before they are looked at") {
+    one_shard n{1};
+    const auto ids = many_ids();
+    std::vector<kafka::join_group_request::protocol_entry> protocols(coord::offered_protocols_max + 1);
+    for (std::size_t i = 0; i < protocols.size(); ++i) protocols[i].name = ids[i];
+    kafka::join_group_request in;
+    in.group_id = "g";
+    in.protocol_type = "consumer";
+    in.session_timeout_ms = in.rebalance_timeout_ms = 10'000;
+    in.protocols = protocols;
+    CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::inconsistent_group_protocol);
+    in.protocols = std::span{protocols}.first(coord::offered_protocols_max);
+    CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::none);
+}
