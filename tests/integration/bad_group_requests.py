@@ -215,18 +215,19 @@ def consumer_cases(g):
     yield "a static member that leaves and was never there", UNKNOWN_MEMBER, g.beat("c", "n", -2, instance="nobody")[0]
     for what, (regex, expected) in REGEXES.items():
         yield f"a subscription with {what}", expected, g.beat("r", "n", 0, regex=regex, owned=[])[0]
-        g.beat("c", "m", epoch)  # the reference takes up to half a minute for one, and with several the member's session was over
-    yield "a commit with a stale epoch", STALE_EPOCH, g.commit("c", epoch - 1, "m", [(0, 1, "")])
-    yield "a commit with an epoch of the future", STALE_EPOCH, g.commit("c", epoch + 1, "m", [(0, 1, "")])
-    yield "a commit of nobody", UNKNOWN_MEMBER, g.commit("c", epoch, "nobody", [(0, 1, "")])
-    yield "a commit of an unknown topic by a consumer", UNKNOWN_TOPIC, g.commit("c", epoch, "m", [(0, 1, "")], topic="no-such-topic")
-    yield "a read of offsets with a stale epoch", STALE_EPOCH, g.fetch("c", "m", epoch + 1)
-    yield "a read of offsets of nobody", UNKNOWN_MEMBER, g.fetch("c", "nobody", epoch)
-    yield "a heartbeat of the classic protocol of a consumer's member", UNKNOWN_MEMBER, g.heartbeat("c", epoch, "m")
+    # The reference takes up to a minute for one of these, and then the session of any member of before is over.
+    _, epoch = g.beat("d", "m", 0, names=[TOPIC], owned=[])
+    yield "a commit with a stale epoch", STALE_EPOCH, g.commit("d", epoch - 1, "m", [(0, 1, "")])
+    yield "a commit with an epoch of the future", STALE_EPOCH, g.commit("d", epoch + 1, "m", [(0, 1, "")])
+    yield "a commit of nobody", UNKNOWN_MEMBER, g.commit("d", epoch, "nobody", [(0, 1, "")])
+    yield "a commit of an unknown topic by a consumer", UNKNOWN_TOPIC, g.commit("d", epoch, "m", [(0, 1, "")], topic="no-such-topic")
+    yield "a read of offsets with a stale epoch", STALE_EPOCH, g.fetch("d", "m", epoch + 1)
+    yield "a read of offsets of nobody", UNKNOWN_MEMBER, g.fetch("d", "nobody", epoch)
+    yield "a heartbeat of the classic protocol of a consumer's member", UNKNOWN_MEMBER, g.heartbeat("d", epoch, "m")
     for what, name, expected in (("of 32 KB", "k" * 32_767, NONE), ("with control characters", "k\x00\x02\x1f\n", NONE),
                                  ("of control characters alone", "\x02\x1f\n", INVALID_REQUEST)):
         yield f"a consumer group with an id {what}", expected, g.beat(name, "m", 0, names=[TOPIC], owned=[])[0]
-    yield "a beat after all that", NONE, g.beat("c", "m", epoch, owned=None)[0]
+    yield "a beat after all that", NONE, g.beat("d", "m", epoch, owned=None)[0]
 
 
 def codes_of(broker):
@@ -281,7 +282,14 @@ def light_frames(group, generation, member):
         yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(0, offset, "")])
 
 
+def stand_back(thread=0):
+    """It runs when a core has nothing else to do, and is interrupted at once when it has."""
+    os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+
 def load(address, frames_of, group, running, sent):
+    os.sched_setaffinity(0, CORES)
+    stand_back()
     g = Groups(address)
     generation, member = g.enter(group)
     frames = list(frames_of(group, generation, member))
@@ -309,10 +317,23 @@ def p99_of(g, group, generation, member, seconds):
 
 
 ROUNDS, ROUND_SECONDS, ATTEMPTS = 5, 1, 3
-RATIO_MAX = 2
-# How long a thread may wait for a core that others compute on: a tick of a kernel with 250 Hz. The heavy client, the other one, the
-# shard and the threads that decode for it are more than the machine may have cores, and what they do to each other is no stall.
-CORE_WAIT_MS = 4
+RATIO_MAX, FLOOR_MS = 2, 2.5
+CORES = os.sched_getaffinity(0)
+
+
+def give_cores(broker):
+    """What is measured is the shard, and not what a kernel does with more work than cores: there, whoever is woken waits for the next
+    tick of the clock, 4 ms at 250 Hz. So the shard and the client that is measured have a core each, and the load, which is the other
+    client and the threads that decode for it, stands back where they want to run, as it would on a machine with a core for each."""
+    if len(CORES) > 1:
+        mine, shards = sorted(CORES)[:2]
+        os.sched_setaffinity(0, {mine})
+        os.sched_setaffinity(broker.pid, {shards})
+    for thread in map(int, os.listdir(f"/proc/{broker.pid}/task")):
+        with open(f"/proc/{broker.pid}/task/{thread}/comm", encoding="utf-8") as name:
+            of_kernel = name.read().startswith("iou-")
+        if thread != broker.pid and not of_kernel:
+            stand_back(thread)
 
 
 def p99_beside(broker, frames_of, g, generation, member):
@@ -338,6 +359,8 @@ def neighbours(checks):
         g = Groups(broker.address)
         g.find("quiet")
         generation, member = g.enter("quiet", session_ms=600_000)  # longer than any pause between two rounds
+        p99_beside(broker, heavy_frames, g, generation, member)  # then all threads that decode are there
+        give_cores(broker)
         rounds_wanted, attempts = (ROUNDS, ATTEMPTS) if "--check" in sys.argv else (1, 1)
         for attempt in range(attempts):  # what stalls a shard stalls it each time; a machine that is busy otherwise does not
             alone, light, heavy = [], [], []
@@ -347,13 +370,13 @@ def neighbours(checks):
                 heavy.append(p99_beside(broker, heavy_frames, g, generation, member))
             stall = max(shard["longest_stall_ns"] for shard in broker.counters()) / 1e6
             calm, busy = (statistics.median(p99 for p99, _, _ in rounds) for rounds in (light, heavy))
-            bound = max(RATIO_MAX * calm, CORE_WAIT_MS)
+            bound = max(RATIO_MAX * calm, FLOOR_MS)
             if busy <= bound:
                 break
         checks.that(sum(sent for _, _, sent in heavy) > rounds_wanted * 10, "heavy requests were under way", [sent for _, _, sent in heavy])
         told = (f"{statistics.median(alone):.2f} ms alone, {calm:.2f} ms beside ordinary requests, {busy:.2f} ms beside heavy ones; "
                 f"longest answer {max(longest for _, longest, _ in heavy):.1f} ms, {f'longest turn of a shard {stall:.1f} ms' if stall else 'no turn of a shard long enough to count as a stall'}")
-        what = f"the p99 of another group beside them: at most {RATIO_MAX}x, or {CORE_WAIT_MS} ms"
+        what = f"the p99 of another group beside them: at most {RATIO_MAX}x, or {FLOOR_MS} ms"
         if "--check" in sys.argv:
             checks.that(busy <= bound, what, told)
         else:
