@@ -79,7 +79,7 @@ def fetch_body(group, member, epoch, partitions=None, topic=TOPIC):
 class Groups:
     """The requests as flexible versions have them; each answers with its code, and waits for a coordinator that is not there yet."""
 
-    def __init__(self, address, seconds=120):
+    def __init__(self, address, seconds=300):
         self.connection = Connection(address, seconds)
 
     def ask(self, api, version, body, read):
