@@ -154,10 +154,8 @@ void ring_driver::reap() {
     }
 }
 
-// True: the standing timeout ends the coming wait no later than `until`.
-bool ring_driver::stand_until(runtime::mono_time until, runtime::mono_time now) {
-    if (standing_until_ <= until) return true;
-    if (until - now < standing_timeout_min) return false;
+// The standing timeout ends the coming wait at `until`.
+void ring_driver::stand_until(runtime::mono_time until) {
     // CLOCK_MONOTONIC, as the shard's clock (io_uring_enter(2), IORING_OP_TIMEOUT).
     auto at = until.time_since_epoch().count();
     standing_time_ = {at / 1'000'000'000, at % 1'000'000'000};
@@ -171,7 +169,6 @@ bool ring_driver::stand_until(runtime::mono_time until, runtime::mono_time now) 
         });
     }
     standing_until_ = until;
-    return true;
 }
 
 void ring_driver::standing_ended(ring_op&, int, std::uint32_t) noexcept { current_driver->standing_until_ = runtime::never; }
@@ -183,10 +180,24 @@ void ring_driver::standing_not_moved(ring_op&, int, std::uint32_t) noexcept {
 
 void ring_driver::wait(runtime::mono_time until) {
     shard_->stats().ring_enters.add(1);
-    auto now = until == runtime::mono_time{} ? until : shard_->world().clock->now();
+    enter(until);
+    reap();
+}
+
+void ring_driver::enter(runtime::mono_time until) {
+    if (until == runtime::mono_time{}) {
+        io_uring_submit_and_get_events(&ring_);
+        return;
+    }
+    if (until == runtime::never || standing_until_ <= until) { // also one that has passed: the timeout has ended then
+        io_uring_submit_and_wait(&ring_, 1);
+        return;
+    }
+    auto now = shard_->world().clock->now();
     if (until <= now) {
         io_uring_submit_and_get_events(&ring_);
-    } else if (until == runtime::never || stand_until(until, now)) {
+    } else if (until - now >= standing_timeout_min) {
+        stand_until(until);
         io_uring_submit_and_wait(&ring_, 1);
     } else {
         auto left = (until - now).count();
@@ -194,7 +205,6 @@ void ring_driver::wait(runtime::mono_time until) {
         io_uring_cqe* first = nullptr;
         io_uring_submit_and_wait_timeout(&ring_, &first, 1, &ts, nullptr);
     }
-    reap();
 }
 
 } // namespace millrace::io

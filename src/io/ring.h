@@ -77,7 +77,8 @@ class ring_driver final : public runtime::driver {
     io_uring_sqe* entry();
     void arm_doorbell();
     void reap();
-    bool stand_until(runtime::mono_time until, runtime::mono_time now);
+    void enter(runtime::mono_time until);
+    void stand_until(runtime::mono_time until);
     static void doorbell_rang(ring_op&, int, std::uint32_t) noexcept;
     static void standing_ended(ring_op&, int, std::uint32_t) noexcept;
     static void standing_not_moved(ring_op&, int, std::uint32_t) noexcept;

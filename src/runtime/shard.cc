@@ -144,6 +144,19 @@ bool shard::run_phase(phase p) {
     return all && members.empty();
 }
 
+// A phase, and what it makes ready: inline appends finish at once, and their answers belong to this turn; what was sent frees its
+// connection, whose next receive then goes out with this turn's enter. Where there is nothing to do the clock is not asked either.
+bool shard::run_part(phase p, std::array<mono_time, turn_parts>& ends) {
+    const auto part = static_cast<std::size_t>(p) + 1;
+    ++steps_;
+    ends[part] = ends[part - 1];
+    if (phases_[part - 1].empty() && ready_.empty()) return true;
+    bool all = run_phase(p);
+    all = run_ready() && all;
+    ends[part] = world_.clock->now();
+    return all;
+}
+
 // `ends`: when each part of this turn ended.
 void shard::note_stall(const std::array<mono_time, turn_parts>& ends) {
     auto longest = ends[0] - turn_began_;
@@ -167,26 +180,16 @@ void shard::turn() {
     if (timers_.advance(now_)) steps_->add(step::timer);
     bool idle = run_ready();
     while (deliver() && idle && world_.clock->now() - turn_began_ < limits_.turn_max) idle = run_ready();
-    auto parsed = world_.clock->now();
-    ++steps_;
-    idle = run_phase(phase::append) && idle;
-    auto appended = world_.clock->now();
-    ++steps_;
-    // Inline appends finish at once: their answers belong to this turn.
-    idle = run_ready() && idle;
-    idle = run_phase(phase::commit) && idle;
-    auto committed = world_.clock->now();
-    ++steps_;
-    idle = run_ready() && idle;
-    idle = run_phase(phase::send) && idle;
-    // What was sent at once frees its connection, whose next receive then goes out with this turn's enter.
-    idle = run_ready() && idle;
+    std::array<mono_time, turn_parts> ends;
+    ends[0] = world_.clock->now();
+    idle = run_part(phase::append, ends) && idle;
+    idle = run_part(phase::commit, ends) && idle;
+    idle = run_part(phase::send, ends) && idle;
     idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
-    auto sent = world_.clock->now();
-    const auto took = static_cast<std::uint64_t>((sent - turn_began_).count());
+    const auto took = static_cast<std::uint64_t>((ends.back() - turn_began_).count());
     stats_.busy_ns.add(took);
     stats_.turn_us.record(took / 1000);
-    if (sent - turn_began_ >= limits_.stall_threshold) note_stall({parsed, appended, committed, sent});
+    if (ends.back() - turn_began_ >= limits_.stall_threshold) note_stall(ends);
 
     if (group_) {
         flush_delayed();

@@ -111,6 +111,7 @@ class shard {
     bool run_ready();
     bool deliver();
     bool run_phase(phase p);
+    bool run_part(phase p, std::array<mono_time, turn_parts>& ends);
     void note_stall(const std::array<mono_time, turn_parts>& ends);
     void flush_delayed();
     void ring_touched();

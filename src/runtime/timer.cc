@@ -24,6 +24,7 @@ void timer_wheel::place(timer& t, std::uint64_t due) {
 void timer_wheel::put(int level, std::uint64_t unit, timer& t) {
     wheel_[level][unit & (slots - 1)].push_back(t);
     used_[level] |= std::uint64_t{1} << (unit & (slots - 1));
+    stop_ = std::min(stop_, unit << (slot_bits * level));
 }
 
 void timer_wheel::arm(timer& t, mono_time deadline) {
@@ -50,6 +51,10 @@ bool timer_wheel::advance(mono_time now) {
     if (now < start_) return false;
     bool any = false;
     auto target = static_cast<std::uint64_t>((now - start_).count()) / static_cast<std::uint64_t>(tick.count());
+    if (target < stop_) {
+        current_ = std::max(current_, target);
+        return false;
+    }
     while (current_ < target) {
         // Jump over ticks in which nothing can happen.
         current_ = std::max(current_ + 1, std::min(target, next_stop()));
@@ -62,6 +67,7 @@ bool timer_wheel::advance(mono_time now) {
             t->fired(*t);
         }
     }
+    stop_ = next_stop();
     return any;
 }
 
@@ -81,9 +87,8 @@ std::uint64_t timer_wheel::next_stop() {
     return best;
 }
 
-mono_time timer_wheel::next_wake() {
-    auto next = next_stop();
-    return next == UINT64_MAX ? never : start_ + tick * static_cast<std::int64_t>(next);
+mono_time timer_wheel::next_wake() const {
+    return stop_ == UINT64_MAX ? never : start_ + tick * static_cast<std::int64_t>(stop_);
 }
 
 } // namespace millrace::runtime

@@ -36,9 +36,9 @@ class timer_wheel {
     // Fires what is due at `now`, in deadline order by tick; true if anything was. A timer may arm or cancel any timer meanwhile.
     bool advance(mono_time now);
 
-    // When `advance` must next be called at the latest; `never` if nothing is armed. May be earlier than the first
-    // deadline by the coarseness of its level, never later.
-    mono_time next_wake();
+    // When `advance` must next be called at the latest. May be earlier than the first deadline, by the coarseness of its level or
+    // because a timer was cancelled; never later. `never` if nothing was armed since the last `advance` that found nothing.
+    mono_time next_wake() const;
 
   private:
     using slot = intrusive_list<timer, timer_tag>;
@@ -54,6 +54,7 @@ class timer_wheel {
 
     mono_time start_;
     std::uint64_t current_ = 0; // ticks since start, all before it have fired
+    std::uint64_t stop_ = UINT64_MAX; // no later than `next_stop()`: each turn asks, and most turns arm and fire nothing
     std::array<std::array<slot, slots>, levels> wheel_;
     // A bit per slot that may hold a timer: each turn asks for the next one, and the slots themselves are a hundred cache
     // lines. A timer that is cancelled leaves its bit, which is cleared by whoever finds the slot empty.
