@@ -52,7 +52,8 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
     : shard_{on}, started_with_{options}, options_{options}, directories_{directories}, descriptors_{closed_segments_max},
       context_{on.id(), options_, changes, static_cast<std::size_t>(options.queued_max_request_bytes) / on.group()->size()},
       group_settings_{settings_of(options)},
-      groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }, context_.image},
+      groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }, context_.image,
+              context_.partitions.changes()},
       front_{context_, total} {
     context_.started_with = &started_with_;
     context_.load = &on.stats();

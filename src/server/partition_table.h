@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "partition/replica.h"
 
+#include <cstdint>
 #include <memory>
 #include <unordered_map>
 
@@ -37,14 +38,22 @@ class partition_table {
         auto at = hosted_.find(key);
         return at == hosted_.end() ? nullptr : &at->second;
     }
-    void put(const partition_key& key, hosted_partition hosted) { hosted_.insert_or_assign(key, std::move(hosted)); }
+    void put(const partition_key& key, hosted_partition hosted) {
+        ++changes_;
+        hosted_.insert_or_assign(key, std::move(hosted));
+    }
     hosted_partition take(const partition_key& key) {
+        ++changes_;
         auto node = hosted_.extract(key);
         return node.empty() ? hosted_partition{} : std::move(node.mapped());
     }
     std::unordered_map<partition_key, hosted_partition, partition_key_hash>& all() { return hosted_; }
 
+    // Rises whenever a replica came or went.
+    const std::uint64_t& changes() const { return changes_; }
+
   private:
+    std::uint64_t changes_ = 0;
     std::unordered_map<partition_key, hosted_partition, partition_key_hash> hosted_;
 };
 

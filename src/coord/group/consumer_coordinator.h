@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <variant>
+#include <vector>
 
 namespace millrace::coord {
 
@@ -133,6 +134,19 @@ class consumer_coordinator {
     // heartbeat, which moves a deadline, touches nothing here.
     std::map<consumer_due, std::pair<consumer_group*, consumer_member*>> due_;
     std::uint64_t last_due_number_ = 0;
+    // Where members were found that gave a sign of life, by the hash of their ids: the two maps are a dozen cache lines that were
+    // forgotten since a member's last sign. Those with an older number than `places_number_` are not to be followed: a member or a group
+    // went meanwhile.
+    struct sign_place {
+        std::uint64_t number = 0;
+        consumer_group* group = nullptr;
+        consumer_member* member = nullptr;
+    };
+    static constexpr std::size_t sign_places_min = 16, sign_places_max = 1 << 16;
+    std::vector<sign_place> sign_places_; // a power of two of them, two for each member up to the maximum
+    std::uint64_t places_number_ = 1;
+    sign_place find_sign(const consumer_sign& r);
+    void forget_places() { ++places_number_; }
     std::deque<work_aside> work_; // that nobody has taken
     std::uint64_t last_assignment_number_ = 0;
     std::set<std::pair<std::string, std::string>> searching_; // group and expression: of each one search, taken or not

@@ -6,6 +6,9 @@
 #include "coord/group/sorted_once.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
+#include <string_view>
 
 namespace millrace::coord {
 
@@ -82,13 +85,25 @@ consumer_heartbeat_answer consumer_coordinator::heartbeat(const consumer_heartbe
     return join_or_stay(group->second, r, now);
 }
 
-std::optional<consumer_sign_answer> consumer_coordinator::sign_of_life(const consumer_sign& r, moment now) {
+// No member: there is none.
+consumer_coordinator::sign_place consumer_coordinator::find_sign(const consumer_sign& r) {
+    const auto wanted = std::clamp(std::bit_ceil(2 * due_.size()), sign_places_min, sign_places_max);
+    if (sign_places_.size() < wanted) sign_places_.assign(wanted, {});
+    auto& place = sign_places_[std::hash<std::string_view>{}(r.member_id) & (sign_places_.size() - 1)];
+    if (place.number == places_number_ && place.member->id == r.member_id && place.group->id == r.group) return place;
     auto group = groups_.find(r.group);
-    if (group == groups_.end()) return std::nullopt;
-    auto& g = group->second;
+    auto* member = group == groups_.end() ? nullptr : group->second.find(r.member_id);
+    if (!member) return {};
+    return place = {places_number_, &group->second, member};
+}
+
+std::optional<consumer_sign_answer> consumer_coordinator::sign_of_life(const consumer_sign& r, moment now) {
+    auto place = find_sign(r);
+    if (!place.member) return std::nullopt;
+    auto& g = *place.group;
+    auto* m = place.member;
     const bool group_rests = g.epoch == g.target_epoch && g.image_seen == topics_number_ && g.regexes.empty();
-    auto* m = g.find(r.member_id);
-    if (!group_rests || !m || m->classic || m->instance_id) return std::nullopt;
+    if (!group_rests || m->classic || m->instance_id) return std::nullopt;
     if (r.epoch <= joining_epoch || r.epoch != m->at.epoch || !m->at.reached(g.target_epoch)) return std::nullopt;
     if (r.client_id != m->client_id || !printed_as(r.client_host, m->client_host)) return std::nullopt;
     m->session_deadline = now.mono + settings_.session_timeout_of(g.id);
@@ -152,6 +167,7 @@ void consumer_coordinator::assign_if_due(consumer_group& g, bool bump, moment no
 
 // Whoever comes with the instance id of a member that has left takes over what that one had (KIP-848, static membership).
 void consumer_coordinator::replace_static(consumer_group& g, const std::string& old_id, const std::string& new_id) {
+    forget_places();
     auto node = g.members.extract(old_id);
     g.forget(node.mapped());
     node.key() = new_id;

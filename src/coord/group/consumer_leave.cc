@@ -40,6 +40,7 @@ void consumer_coordinator::fence(consumer_group& g, const std::set<std::string>&
 void consumer_coordinator::remove(consumer_group& g, const std::string& member_id) {
     auto at = g.members.find(member_id);
     auto regex = at->second.regex;
+    forget_places();
     unwatch(at->second);
     g.forget(at->second);
     records_.push_back(progress_tombstone(g.id, member_id));
@@ -52,6 +53,7 @@ void consumer_coordinator::remove(consumer_group& g, const std::string& member_i
 
 void consumer_coordinator::erase(const std::string& id) {
     auto at = groups_.find(id);
+    forget_places();
     for (auto& [member_id, m] : at->second.members) unwatch(m);
     for (auto& r : tombstones_of(at->second)) records_.push_back(std::move(r));
     groups_.erase(at);

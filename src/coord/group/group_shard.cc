@@ -91,7 +91,18 @@ std::shared_ptr<group_partition> group_shard::at(partition_index p) {
         return nullptr;
     }
     if (!here) here = std::make_shared<group_partition>(settings_, std::move(replica), topics_);
+    if (hands_are_old()) {
+        const auto* topic = topics_ ? topics_->find(offsets_topic) : nullptr;
+        hands_ = {std::vector<group_partition*>(topic ? static_cast<std::size_t>(topic->partition_count) : 0), topics_, replica_changes_};
+    }
+    if (const auto index = static_cast<std::size_t>(p.value); index < hands_.partitions.size()) hands_.partitions[index] = here.get();
     return here;
+}
+
+group_partition* group_shard::at_hand(std::string_view group) {
+    if (stopped_ || hands_.partitions.empty() || hands_are_old()) return nullptr;
+    auto p = partition_of_group(group, static_cast<std::int32_t>(hands_.partitions.size()));
+    return hands_.partitions[static_cast<std::size_t>(p.value)];
 }
 
 void group_shard::stop() {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <vector>
 
 namespace millrace::coord {
 
@@ -22,11 +23,15 @@ class group_shard {
 
     using find_replica = std::function<std::shared_ptr<partition::replica>(partition_index)>;
 
-    group_shard(const group_settings& settings, find_replica find, const cluster::image_ptr& topics)
-        : settings_{settings}, find_{std::move(find)}, topics_{topics} {}
+    // `replica_changes` rises whenever `find` may find something else than before.
+    group_shard(const group_settings& settings, find_replica find, const cluster::image_ptr& topics, const std::uint64_t& replica_changes)
+        : settings_{settings}, find_{std::move(find)}, topics_{topics}, replica_changes_{replica_changes} {}
 
     // Null: this shard does not host the partition, or it is stopping.
     std::shared_ptr<group_partition> at(partition_index p);
+    // The same for a group whose partition was found here since topics and replicas last changed, without counting a reference; null:
+    // not known. For what comes often, and is done before anything else runs.
+    group_partition* at_hand(std::string_view group);
 
     // Of the offsets topic's `partitions`, those that are here: the topic is gone, and its offsets with it.
     void forget_topic(const std::string& topic, std::int32_t partitions);
@@ -41,7 +46,15 @@ class group_shard {
     const group_settings& settings_;
     find_replica find_;
     const cluster::image_ptr& topics_;
+    const std::uint64_t& replica_changes_;
     std::map<partition_index, std::shared_ptr<group_partition>> partitions_;
+    struct at_hand_table {
+        std::vector<group_partition*> partitions; // all of the topic; null: not here, or not looked for
+        cluster::image_ptr topics; // kept, so that no other image has its address
+        std::uint64_t replica_changes = 0;
+    };
+    bool hands_are_old() const { return hands_.topics != topics_ || hands_.replica_changes != replica_changes_; }
+    at_hand_table hands_;
     runtime::scope scope_; // partitions that were replaced and still end, and what was started here
     bool stopped_ = false;
 };

@@ -38,12 +38,15 @@ inline std::optional<group_place> place_of_group(const call& c, std::string_view
 // `look(coordinator&, moment)` as group_partition::at_once has it, where the group is on this shard.
 template <class Look>
 auto look_at_group(const call& c, std::string_view group, Look look) -> decltype(look(std::declval<coord::coordinator&>(), coord::moment{})) {
-    auto place = find_group(c, group);
-    if (!place || !place->is_here()) return std::nullopt;
-    auto at = place->owner->groups->at(place->partition);
-    if (!at) return std::nullopt;
+    auto* at = c.here.groups->at_hand(group);
+    if (!at) {
+        auto place = find_group(c, group);
+        if (!place || !place->is_here()) return std::nullopt;
+        at = c.here.groups->at(place->partition).get(); // and is at hand from now on
+        if (!at) return std::nullopt;
+    }
     auto seen = at->at_once(std::move(look));
-    if (seen && c.home) c.home->worked(place->owner->id, group_request_weight_bytes);
+    if (seen && c.home) c.home->worked(c.here.id, group_request_weight_bytes);
     return seen;
 }
 
