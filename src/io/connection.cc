@@ -12,11 +12,13 @@
 namespace millrace::io {
 
 connection::connection(int fd, kernel_transport& transport)
-    : fd_{fd}, transport_{transport}, shard_{ring_driver::current().shard()}, peer_{peer_endpoint(fd)},
-      local_{local_endpoint(fd)}, receive_{&on_received, *this}, sender_{*this}, poll_{&on_room, *this},
-      read_ahead_{*this} {}
+    : fd_{fd}, transport_{transport}, shard_{ring_driver::current().shard()}, receive_{&on_received, *this}, sender_{*this},
+      poll_{&on_room, *this}, read_ahead_{*this} {}
 
 connection::~connection() = default;
+
+runtime::endpoint connection::peer() const { return peer_endpoint(fd_); }
+runtime::endpoint connection::local() const { return local_endpoint(fd_); }
 
 // --- receiving ---------------------------------------------------------------------------------------------------
 

@@ -32,8 +32,9 @@ class connection final : public buffer_waiter {
     int depart(); // the descriptor, which nothing here uses any more; -1: closed or failed
     void let_go(); // the stream is gone; may delete this
 
-    const runtime::endpoint& peer() const { return peer_; }
-    const runtime::endpoint& local() const { return local_; }
+    // Asked of the kernel: a hundred thousand connections would keep two addresses each that are asked for once.
+    runtime::endpoint peer() const;
+    runtime::endpoint local() const;
 
   private:
     struct socket_op : ring_op {
@@ -81,8 +82,6 @@ class connection final : public buffer_waiter {
     int fd_;
     kernel_transport& transport_;
     runtime::shard& shard_;
-    runtime::endpoint peer_;
-    runtime::endpoint local_;
 
     socket_op receive_;
     runtime::receive_op* receiving_ = nullptr;

@@ -14,16 +14,14 @@ void reply::on_sent(runtime::completion& c) noexcept {
     self.owner->sent(self);
 }
 
-connection::connection(front& at, std::unique_ptr<runtime::stream> with, runtime::endpoint advertised)
-    : front_{at}, here_{at.here()}, stream_{std::move(with)}, advertised_{std::move(advertised)},
-      peer_host_{stream_->peer().host},
+connection::connection(front& at, std::unique_ptr<runtime::stream> with, std::string peer_host, runtime::endpoint advertised)
+    : front_{at}, here_{at.here()}, stream_{std::move(with)}, advertised_{std::move(advertised)}, peer_host_{std::move(peer_host)},
       assembler_{static_cast<std::size_t>(here_.options.socket_request_max_bytes)}, stall_timer_{*this},
       choice_{static_cast<std::uint64_t>(here_.options.connection_move_bytes)},
       last_active_{runtime::shard::current().now()} {}
 
 connection::connection(front& at, std::unique_ptr<runtime::stream> with, moving_connection&& from)
-    : connection{at, std::move(with), std::move(from.advertised)} {
-    peer_host_ = std::move(from.peer_host);
+    : connection{at, std::move(with), std::move(from.peer_host), std::move(from.advertised)} {
     aside_ = std::move(from.received);
     rest_ = aside_;
     session_ = std::move(from.session);
@@ -83,20 +81,23 @@ task<bool> connection::leave() {
     set_aside_rest();
     while (in_flight_ > 0) co_await change();
     if (closing_) co_return false;
-    moving_.stream = stream_->depart();
-    if (!moving_.stream) co_return false;
-    moving_.to = to;
-    moving_.peer_host = peer_host_;
-    moving_.advertised = std::move(advertised_);
-    moving_.received.assign(rest_.begin(), rest_.end());
+    auto departed = stream_->depart();
+    if (!departed) co_return false;
+    moving_ = std::make_unique<moving_connection>();
+    moving_->stream = std::move(departed);
+    moving_->to = to;
+    moving_->peer_host = peer_host_;
+    moving_->advertised = std::move(advertised_);
+    moving_->received.assign(rest_.begin(), rest_.end());
     runtime::shard::current().stats().bytes_copied.add(rest_.size());
-    moving_.session = std::move(session_);
-    moving_.choice = choice_;
+    moving_->session = std::move(session_);
+    moving_->choice = choice_;
     co_return true;
 }
 
 // This and `serve_frame` are a coroutine frame each per request, and the request's bytes a third allocation: all come from
-// the allocator's lists of this thread, beside the system call of the receive.
+// the lists of this thread, beside the system call of the receive. A fetch that waits holds its frames for as long: what else a
+// request may need is in coroutines of its own.
 task<connection::next> connection::next_frame(frame& out) {
     using state = frame_assembler::state;
     for (;;) {
@@ -243,7 +244,13 @@ task<bool> connection::serve_frame(frame request) {
         understood = front_.produces().take().start(*this, std::move(request), header, body);
     } else {
         set_aside_rest();
-        understood = co_await serve_alone(std::move(request), header, body);
+        if (header.key == static_cast<std::int16_t>(kafka::api_key::fetch)) {
+            // The operation goes back to its pool by itself, once its answer was sent.
+            understood = co_await front_.fetches().take().run(*this, std::move(request), header, body);
+            while (understood && in_flight_ > 0) co_await change();
+        } else {
+            understood = co_await serve_alone(std::move(request), header, body);
+        }
     }
     if (!understood) {
         refuse("sent a " + std::string{kafka::name_of(static_cast<kafka::api_key>(header.key))} + " request of version " +
@@ -253,15 +260,8 @@ task<bool> connection::serve_frame(frame request) {
     co_return understood;
 }
 
-// Anything but Produce: runs until its answer is sent, so that its memory is bounded by one.
+// Anything but Produce and Fetch: runs until its answer is sent, so that its memory is bounded by one.
 task<bool> connection::serve_alone(frame request, kafka::request_header header, reader body) {
-    if (header.key == static_cast<std::int16_t>(kafka::api_key::fetch)) {
-        // The operation goes back to its pool by itself, once its answer was sent.
-        auto& operation = front_.fetches().take();
-        bool understood = co_await operation.run(*this, std::move(request), header, body);
-        while (understood && in_flight_ > 0) co_await change();
-        co_return understood;
-    }
     auto answer = front_.lone_answers().take();
     call c{here_, here_.image, header.version, answer->arena, advertised_, header.client_id.value(), peer_host_, &choice_};
     bool understood = co_await answer_request(header, body, c, answer->bytes);

@@ -26,15 +26,16 @@ class connection final : public hook_of<struct connection_tag> {
     // With others waiting for bytes of the budget, a frame that makes no progress for this long ends its connection.
     static constexpr auto frame_stall_max = runtime::seconds{10};
 
-    connection(front& at, std::unique_ptr<runtime::stream> with, runtime::endpoint advertised);
+    // `peer_host`: as it was counted. `advertised`: what this client is told to connect to.
+    connection(front& at, std::unique_ptr<runtime::stream> with, std::string peer_host, runtime::endpoint advertised);
     // Goes on with one that comes from another shard; `with` was made of its stream.
     connection(front& at, std::unique_ptr<runtime::stream> with, moving_connection&& from);
     ~connection();
 
     // Until the client has gone, broke the protocol, or was closed, or until it is to move; all its requests have ended then.
     runtime::task<void> serve();
-    // After `serve`: with a stream, if the connection goes on at another shard.
-    moving_connection moving() { return std::move(moving_); }
+    // After `serve`; null unless the connection goes on at another shard.
+    std::unique_ptr<moving_connection> moving() { return std::move(moving_); }
     // Ends it from outside. Idempotent.
     void close();
 
@@ -93,7 +94,7 @@ class connection final : public hook_of<struct connection_tag> {
     std::coroutine_handle<> waiting_{};
     std::unique_ptr<fetch_session> session_;
     home_choice choice_;
-    moving_connection moving_;
+    std::unique_ptr<moving_connection> moving_;
     runtime::mono_time last_active_;
     bool closing_ = false;
 };

@@ -50,18 +50,19 @@ runtime::endpoint front::advertised(const entrance& at, const runtime::stream& s
 
 void front::accepted(entrance& at, std::unique_ptr<runtime::stream> s) {
     here_.stats.connections_accepted.add(1);
-    if (scope_.closed() || !total_.enter(s->peer().host, here_.options.max_connections_per_ip)) {
+    auto host = s->peer().host;
+    if (scope_.closed() || !total_.enter(host, here_.options.max_connections_per_ip)) {
         here_.stats.connections_refused.add(1);
         if (limit_.allow(runtime::shard::current().now()))
             runtime::report(runtime::severity::warning,
-                            "refused a connection of " + s->peer().host +
+                            "refused a connection of " + host +
                                 ": max.connections, max.connections.per.ip or the descriptors are used up; raise the limit, or "
                                 "close idle clients");
         s->close();
         return;
     }
     auto where = advertised(at, *s);
-    begin(std::make_unique<connection>(*this, std::move(s), std::move(where)));
+    begin(std::make_unique<connection>(*this, std::move(s), std::move(host), std::move(where)));
 }
 
 void front::begin(std::unique_ptr<connection> c) {
@@ -69,15 +70,15 @@ void front::begin(std::unique_ptr<connection> c) {
     scope_.spawn(serve(std::move(c)));
 }
 
-task<void> front::take_in(shard_context& there, moving_connection from) {
+task<void> front::take_in(shard_context& there, std::unique_ptr<moving_connection> from) {
     auto& self = *there.entrance;
     if (self.scope_.closed()) {
-        self.total_.leave(from.peer_host);
+        self.total_.leave(from->peer_host);
         there.stats.connections_closed.add(1);
         co_return; // `from` ends, and the connection with it
     }
-    auto s = runtime::shard::current().world().transport->take_in(std::move(from.stream));
-    self.begin(std::make_unique<connection>(self, std::move(s), std::move(from)));
+    auto s = runtime::shard::current().world().transport->take_in(std::move(from->stream));
+    self.begin(std::make_unique<connection>(self, std::move(s), std::move(*from)));
 }
 
 std::optional<bool> front::has_time(shard_id there) {
@@ -98,21 +99,30 @@ std::optional<bool> front::has_time(shard_id there) {
     return free;
 }
 
+// One frame for as long as the connection lives: what only its end needs is elsewhere.
 task<void> front::serve(std::unique_ptr<connection> c) {
     connections_.push_back(*c);
     co_await c->serve();
     c->unlink();
-    auto host = c->peer_host();
-    auto moving = c->moving();
-    c.reset();
     --open_;
-    if (moving.stream) {
-        here_.stats.connections_moved.add(1);
-        auto& there = *here_.shards[moving.to.value];
-        auto arrival = take_in(there, std::move(moving));
-        co_await runtime::run_on(there.id, there.visits, std::move(arrival));
-        co_return;
+    if (auto leaving = c->moving()) {
+        c.reset();
+        co_await hand_over(std::move(leaving));
+    } else {
+        ended(std::move(c));
     }
+}
+
+task<void> front::hand_over(std::unique_ptr<moving_connection> leaving) {
+    here_.stats.connections_moved.add(1);
+    auto& there = *here_.shards[leaving->to.value];
+    auto arrival = take_in(there, std::move(leaving));
+    co_await runtime::run_on(there.id, there.visits, std::move(arrival));
+}
+
+void front::ended(std::unique_ptr<connection> c) {
+    auto host = c->peer_host();
+    c.reset();
     total_.leave(host);
     here_.stats.connections_closed.add(1);
 }

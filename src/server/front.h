@@ -46,6 +46,7 @@ class front final {
     shard_context& here() { return here_; }
     produce_pool& produces() { return produces_; }
     fetch_pool& fetches() { return fetches_; }
+    fetch_scratch& for_fetches() { return for_fetches_; }
     lone_pool& lone_answers() { return lone_answers_; }
     instant_answer::pool& instant_answers() { return instant_answers_; }
     std::size_t connections() const { return open_; }
@@ -76,7 +77,9 @@ class front final {
 
     void accepted(entrance& at, std::unique_ptr<runtime::stream> s);
     void begin(std::unique_ptr<connection> c);
-    static runtime::task<void> take_in(shard_context& there, moving_connection from);
+    static runtime::task<void> take_in(shard_context& there, std::unique_ptr<moving_connection> from);
+    runtime::task<void> hand_over(std::unique_ptr<moving_connection> leaving);
+    void ended(std::unique_ptr<connection> c);
     runtime::endpoint advertised(const entrance& at, const runtime::stream& s) const;
     runtime::task<void> serve(std::unique_ptr<connection> c);
     void close_idle();
@@ -85,6 +88,7 @@ class front final {
     connection_count& total_;
     produce_pool produces_;
     fetch_pool fetches_;
+    fetch_scratch for_fetches_;
     lone_pool lone_answers_;
     instant_answer::pool instant_answers_;
     std::vector<std::unique_ptr<entrance>> entrances_;

@@ -35,30 +35,23 @@ struct fetch_operation::change_or_time {
 
 // One coroutine frame per fetch, beside the system calls of its answer.
 task<bool> fetch_operation::run(connection& c, frame request, kafka::request_header header, reader body) {
-    arena_.reset();
-    if (!decode(body, header.version, arena_, request_)) {
+    version_ = header.version;
+    correlation_id_ = header.correlation_id;
+    auto fault = begin_request(c, std::move(request), body);
+    if (!fault) {
         c.at().fetches().put(*this);
         co_return false;
     }
-    frame_ = std::move(request);
-    request_bytes_ = frame_.size;
-    version_ = header.version;
-    correlation_id_ = header.correlation_id;
-    here_ = &c.at().here();
     c.expect(*this);
-
-    auto& session = c.session();
-    auto fault = session.begin(request_, version_, c.fresh_session_id());
-    if (fault != kafka::error_code::none) {
-        build(nullptr, fault);
+    if (*fault != kafka::error_code::none) {
+        build(nullptr, *fault);
         c.answered(*this);
         co_return true;
     }
-    lay_out(session, *here_->image);
     begin_visits(!enough());
     if (!enough() && !c.closing()) {
         here_->stats.fetches_parked.add(1);
-        runtime::shard::current().arm_after(timer_, runtime::milliseconds{request_.max_wait_ms});
+        runtime::shard::current().arm_after(timer_, runtime::milliseconds{wait_ms_max_});
         change_or_time change{*this};
         do {
             changed_ = false;
@@ -71,12 +64,34 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
     visits_home all_home{*this};
     co_await all_home;
     apply_budget();
-    build(&session, kafka::error_code::none);
+    build(&c.session(), kafka::error_code::none);
     c.answered(*this);
     co_return true;
 }
 
-void fetch_operation::lay_out(fetch_session& session, const cluster::image& image) {
+// All that is kept of the request is in the session, the slots and here; its bytes go. Nothing: it does not decode.
+std::optional<kafka::error_code> fetch_operation::begin_request(connection& c, frame request, reader body) {
+    auto& scratch = c.at().for_fetches();
+    auto& wanted = scratch.request;
+    if (!decode(body, version_, scratch.arena, wanted)) {
+        scratch.arena.reset();
+        return std::nullopt;
+    }
+    here_ = &c.at().here();
+    request_bytes_ = request.size;
+    wait_ms_max_ = wanted.max_wait_ms;
+    bytes_min_ = wanted.min_bytes;
+    bytes_max_ = wanted.max_bytes;
+    isolation_level_ = wanted.isolation_level;
+    auto& session = c.session();
+    auto fault = session.begin(wanted, version_, c.fresh_session_id());
+    const bool from_replica = wanted.replica_id.value >= 0 || wanted.replica_state.replica_id.value >= 0;
+    scratch.arena.reset();
+    if (fault == kafka::error_code::none) lay_out(session, *here_->image, from_replica);
+    return fault;
+}
+
+void fetch_operation::lay_out(fetch_session& session, const cluster::image& image, bool from_replica) {
     const std::size_t count = session.size();
     if (count > slot_capacity_) {
         slots_ = std::make_unique<fetch_slot[]>(count);
@@ -92,7 +107,6 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
     }
     slot_count_ = 0;
     failed_ = false;
-    const bool from_replica = request_.replica_id.value >= 0 || request_.replica_state.replica_id.value >= 0;
     for (auto& wanted : session.partitions()) {
         auto& s = slots_[slot_count_++];
         s.wanted = &wanted;
@@ -129,7 +143,7 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
 // Home first: what it has may be enough, and then the others are not waited for.
 void fetch_operation::begin_visits(bool may_wait) {
     const auto bytes_max =
-        static_cast<std::uint32_t>(std::max(std::min(request_.max_bytes, here_->options.fetch_max_bytes), 0));
+        static_cast<std::uint32_t>(std::max(std::min(bytes_max_, here_->options.fetch_max_bytes), 0));
     auto each = [&](shard_context* at) {
         auto& v = visits_[at->id.value];
         if (!v.first) return;
@@ -210,7 +224,7 @@ void fetch_operation::wake() {
 }
 
 bool fetch_operation::enough() const {
-    if (request_.max_wait_ms <= 0 || slot_count_ == 0 || failed_) return true;
+    if (wait_ms_max_ <= 0 || slot_count_ == 0 || failed_) return true;
     std::uint64_t bytes = 0;
     for (std::size_t i = 0; i < here_->shards.size(); ++i) {
         const auto& v = visits_[i];
@@ -218,13 +232,13 @@ bool fetch_operation::enough() const {
         if (v.at_home && v.failed) return true;
         bytes += v.at_home ? v.bytes_found : v.bytes_before;
     }
-    return static_cast<std::int64_t>(bytes) >= request_.min_bytes;
+    return static_cast<std::int64_t>(bytes) >= bytes_min_;
 }
 
 // Each owner had the whole of max_bytes to fill; here the answer as a whole is held to it. The first slice that has
 // records stays, however large, so that a reader always gets on.
 void fetch_operation::apply_budget() {
-    std::int64_t left = std::min(request_.max_bytes, here_->options.fetch_max_bytes);
+    std::int64_t left = std::min(bytes_max_, here_->options.fetch_max_bytes);
     bool first = true;
     for (std::size_t i = 0; i < slot_count_; ++i) {
         auto& slice = slots_[i].slice;
@@ -237,13 +251,14 @@ void fetch_operation::apply_budget() {
 
 void fetch_operation::build(fetch_session* session, kafka::error_code error) {
     using response = kafka::fetch_response;
+    auto& [arena, request, points] = owner->at().for_fetches();
     response answer;
     answer.error_code = error;
     std::size_t topic_count = 0;
     if (session) {
         answer.session_id = session->id();
-        auto entries = arena_.make_array<response::partition_entry>(slot_count_);
-        auto topics = arena_.make_array<response::topic_entry>(slot_count_);
+        auto entries = arena.make_array<response::partition_entry>(slot_count_);
+        auto topics = arena.make_array<response::topic_entry>(slot_count_);
         std::size_t used = 0, topic_began = 0;
         const fetched_partition* before = nullptr;
         for (std::size_t i = 0; i < slot_count_; ++i) {
@@ -256,7 +271,7 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
             e.last_stable_offset = s.high_watermark; // no transaction can be open
             if (version_ >= 5) e.log_start_offset = s.log_start;
             if (version_ >= 12) e.diverging_epoch = s.diverging;
-            if (request_.isolation_level == 0 && s.error == kafka::error_code::none) e.aborted_transactions = decltype(e.aborted_transactions)::null();
+            if (isolation_level_ == 0 && s.error == kafka::error_code::none) e.aborted_transactions = decltype(e.aborted_transactions)::null();
             e.records = kafka::records_field::by_size(s.slice.length);
             if (!session->include(*s.wanted, e)) continue;
             here_->stats.fetch_bytes.add(s.slice.length);
@@ -282,10 +297,10 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
     writer out{bytes};
     out.i32(static_cast<std::int32_t>(header_size + body_size));
     kafka::encode_response_header(out, response::api, version_, correlation_id_);
-    points_.clear();
-    encode_split(out, answer, version_, points_);
+    points.clear();
+    encode_split(out, answer, version_, points);
     std::size_t at = 0, slot = 0;
-    for (const auto& point : points_) {
+    for (const auto& point : points) {
         pieces.push_back({bytes_view{bytes}.subspan(at, point.at - at)});
         at = point.at;
         // Points come in the order of the slots that have records; empty ones have none.
@@ -294,13 +309,13 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
         pieces.push_back({{}, slice.file, slice.position, slice.length});
     }
     if (at < bytes.size()) pieces.push_back({bytes_view{bytes}.subspan(at)});
+    arena.reset();
 }
 
 void fetch_operation::ended() noexcept {
     auto& c = *owner;
     for (std::size_t i = 0; i < slot_count_; ++i) slots_[i].slice = {};
     slot_count_ = 0;
-    frame_ = {};
     auto bytes = request_bytes_;
     c.at().fetches().put(*this);
     c.give_back(bytes); // last: others go on in it, and the connection may end

@@ -19,6 +19,7 @@
 
 #include <coroutine>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace millrace::server {
@@ -81,6 +82,14 @@ struct fetch_visit : runtime::message {
     note recall;         // home → owner, and back if the visit had left
 };
 
+// What fetches need while they begin and while they are answered: both happen in one go, so that one per shard does for all,
+// and a poll that waits holds neither its request nor room for its answer.
+struct fetch_scratch {
+    kafka::message_arena arena;
+    kafka::fetch_request request;
+    std::vector<kafka::splice_point> points;
+};
+
 class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag> {
   public:
     // An operation that grew beyond it is not kept.
@@ -100,7 +109,8 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     struct visits_home;    // awaitable: all visits are back
     struct change_or_time; // awaitable
 
-    void lay_out(fetch_session& session, const cluster::image& image);
+    std::optional<kafka::error_code> begin_request(connection& c, frame request, reader body);
+    void lay_out(fetch_session& session, const cluster::image& image, bool from_replica);
     void begin_visits(bool may_wait);
     void begin(fetch_visit& v, fetch_visit::purpose why);
     void begin_again();
@@ -131,12 +141,15 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     static void call_back(fetch_visit& v);
     static void leave(fetch_visit& v);
 
-    frame frame_;
     std::size_t request_bytes_ = 0;
     std::int16_t version_ = 0;
     std::int32_t correlation_id_ = 0;
-    kafka::message_arena arena_;
-    kafka::fetch_request request_;
+    // as asked for
+    std::int32_t wait_ms_max_ = 0;
+    std::int32_t bytes_min_ = 0;
+    std::int32_t bytes_max_ = 0;
+    std::int8_t isolation_level_ = 0;
+
     shard_context* here_ = nullptr;
 
     std::unique_ptr<fetch_slot[]> slots_;
@@ -149,7 +162,6 @@ class fetch_operation final : public reply, public hook_of<struct idle_fetch_tag
     std::coroutine_handle<> visits_waiter_{};
     std::coroutine_handle<> change_waiter_{};
     wait_timer timer_{*this};
-    std::vector<kafka::splice_point> points_;
 };
 
 using fetch_pool = operation_pool<fetch_operation, idle_fetch_tag>;
