@@ -276,6 +276,31 @@ def broken(checks, home):
                     "Ctrl-C while the broker is gone: the run ends, with its figures", said["notes"])
 
 
+def full_disk(checks, home):
+    """On a file system of 64 MiB: what was acknowledged is told, and a topic that cannot be made any more is not waited for."""
+    image, folder = os.path.join(home, "disk"), os.path.join(home, "full")
+    os.mkdir(folder)
+    with open(image, "wb") as file:
+        file.truncate(64 << 20)
+    made = [["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, folder]]
+    if os.geteuid() != 0 or any(subprocess.run(words, capture_output=True).returncode for words in made):
+        checks.skip("a full disk", "a loop mount is not allowed here")
+        return
+    try:
+        with Broker(log_dir=os.path.join(folder, "data")) as broker:
+            started = launch(broker, "produce", "--topic", "filled-up", "--partitions", 1, "--rate", 100000, "--duration", "4s", "--acks", 1, "--format", "json")
+            out, _ = started.communicate(timeout=SECONDS_MAX)
+            said = json.loads(out)
+            section = said["sections"][0]
+            checks.that(started.returncode == 1 and any("kafka_storage_error" in note for note in said["notes"]), "a full disk: the run says why, and is not valid", said["notes"])
+            checks.that(section["records"] > 10000 and section["failed_records"] > 0, "a full disk: what was measured until then is kept", section["records"])
+            began = time.monotonic()
+            refused(checks, broker, "a full disk: a topic that cannot be made", ["produce", "--topic", "late", "--partitions", "1", "--num-records", "10"], "late", status=1)
+            checks.that(time.monotonic() - began < 30, "a full disk: the tool does not wait for long", round(time.monotonic() - began))
+    finally:
+        subprocess.run(["umount", folder], capture_output=True)
+
+
 def pump(checks, home):
     status, out, _ = bench(None, "pump", "--bytes", "64MiB", "--duration", "1s", "--waiters", 500, "--dir", home, "--format", "json")
     figures = json.loads(out)["pumps"]
@@ -304,6 +329,7 @@ def main():
             checks.run("a rate that is impossible", impossible, checks, broker)
         if "--reference" not in sys.argv:
             checks.run("what breaks", broken, checks, home)
+            checks.run("a full disk", full_disk, checks, home)
     checks.finish()
 
 

@@ -46,6 +46,9 @@ runtime::task<client::result<load_target>> find_target(client::cluster_link& lin
 }
 
 namespace {
+// A broker whose disk is full makes the topic and never its log; each of the tries below is patient by itself.
+constexpr auto ready_patience = runtime::seconds{10};
+
 // Waits until it has leaders.
 runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::string topic, std::int32_t partitions) {
     auto known = co_await link.topic(topic);
@@ -61,7 +64,8 @@ runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::
     wanted.partitions = partitions;
     auto made = co_await client::create_topic(link, wanted);
     if (!made && made.error().code != kafka::error_code::topic_already_exists) co_return std::unexpected{std::move(made.error())};
-    for (int left = client::retry_tries_max;; --left) {
+    auto& clock = *runtime::shard::current().world().clock;
+    for (auto until = clock.now() + ready_patience;;) {
         auto found = co_await find_target(link, topic);
         if (found) {
             // A leader may be named before it has made its log: one that tells its offsets has.
@@ -70,7 +74,7 @@ runtime::task<client::result<void>> make_topic(client::cluster_link& link, std::
             found = std::unexpected{std::move(told.error())};
         }
         bool passes = client::is_retriable(found.error()) || found.error().code == kafka::error_code::unknown_topic_or_partition;
-        if (!passes || left <= 1) co_return std::unexpected{std::move(found.error())};
+        if (!passes || clock.now() >= until) co_return std::unexpected{std::move(found.error())};
         co_await runtime::sleep_for(client::retry_pause);
     }
 }
