@@ -57,6 +57,7 @@ std::string counters_line(node& n) {
             field(out, name.c_str(), c.stalls[i].read());
         }
         longest_stall(out, c.longest_stall);
+        MR_FIELD(c, visits);
         MR_FIELD(c, doorbells_rung);
         MR_FIELD(c, messages_sent);
         MR_FIELD(c, messages_delayed);

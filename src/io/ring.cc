@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <utility>
 
 namespace millrace::io {
 
@@ -101,13 +102,17 @@ ring_driver& ring_driver::current() {
 }
 
 io_uring_sqe* ring_driver::entry() {
+    shard_->stats().ring_submissions.add(1);
+    return lent_ ? &set_aside_.emplace_back() : ring_entry();
+}
+
+io_uring_sqe* ring_driver::ring_entry() {
     io_uring_sqe* e = io_uring_get_sqe(&ring_);
     while (!e) {
         shard_->stats().ring_enters.add(1);
         io_uring_submit(&ring_);
         e = io_uring_get_sqe(&ring_);
     }
-    shard_->stats().ring_submissions.add(1);
     return e;
 }
 
@@ -122,6 +127,17 @@ void ring_driver::doorbell_rang(ring_op&, int, std::uint32_t) noexcept { current
 void ring_driver::ring_doorbell() noexcept {
     std::uint64_t one = 1;
     [[maybe_unused]] auto n = ::write(doorbell_fd_, &one, sizeof one);
+}
+
+void ring_driver::lend() noexcept {
+    lent_to_ = std::exchange(current_driver, this);
+    lent_ = true;
+}
+
+bool ring_driver::take_back() noexcept {
+    current_driver = lent_to_;
+    lent_ = false;
+    return !set_aside_.empty();
 }
 
 void ring_driver::post_from_anywhere(runtime::completion& c) noexcept {
@@ -178,33 +194,34 @@ void ring_driver::standing_not_moved(ring_op&, int, std::uint32_t) noexcept {
     current_driver->standing_until_ = runtime::never;
 }
 
-void ring_driver::wait(runtime::mono_time until) {
-    shard_->stats().ring_enters.add(1);
-    enter(until);
-    reap();
+// What `wait` is to do; a standing timeout is set for it.
+ring_driver::way ring_driver::way_until(runtime::mono_time until, __kernel_timespec& left) {
+    if (until == runtime::mono_time{}) return way::look;
+    if (until == runtime::never || standing_until_ <= until) return way::stand; // also one that has passed: the timeout has ended then
+    auto now = shard_->world().clock->now();
+    if (until <= now) return way::look;
+    if (until - now >= standing_timeout_min) {
+        stand_until(until);
+        return way::stand;
+    }
+    auto ns = (until - now).count();
+    left = {ns / 1'000'000'000, ns % 1'000'000'000};
+    return way::timed;
 }
 
-void ring_driver::enter(runtime::mono_time until) {
-    if (until == runtime::mono_time{}) {
-        io_uring_submit_and_get_events(&ring_);
-        return;
-    }
-    if (until == runtime::never || standing_until_ <= until) { // also one that has passed: the timeout has ended then
-        io_uring_submit_and_wait(&ring_, 1);
-        return;
-    }
-    auto now = shard_->world().clock->now();
-    if (until <= now) {
-        io_uring_submit_and_get_events(&ring_);
-    } else if (until - now >= standing_timeout_min) {
-        stand_until(until);
-        io_uring_submit_and_wait(&ring_, 1);
-    } else {
-        auto left = (until - now).count();
-        __kernel_timespec ts{left / 1'000'000'000, left % 1'000'000'000};
-        io_uring_cqe* first = nullptr;
-        io_uring_submit_and_wait_timeout(&ring_, &first, 1, &ts, nullptr);
-    }
+void ring_driver::wait(runtime::mono_time until) {
+    shard_->stats().ring_enters.add(1);
+    for (; !set_aside_.empty(); set_aside_.pop_front()) *ring_entry() = set_aside_.front();
+    __kernel_timespec left{};
+    const auto how = way_until(until, left);
+    // From here to `get_up` another thread may turn our shard.
+    const bool sleeps = how != way::look && shard_->lie_down();
+    io_uring_cqe* first = nullptr;
+    if (!sleeps) io_uring_submit_and_get_events(&ring_);
+    else if (how == way::stand) io_uring_submit_and_wait(&ring_, 1);
+    else io_uring_submit_and_wait_timeout(&ring_, &first, 1, &left, nullptr);
+    if (sleeps) shard_->get_up();
+    reap();
 }
 
 } // namespace millrace::io

@@ -1,5 +1,6 @@
 // One io_uring per shard: submits what the shard queued, posts what the kernel finished.
-// Owner: the shard's thread; created elsewhere, bound to its thread by `start`. `ring_doorbell` alone is for any thread.
+// Owner: the shard's thread; created elsewhere, bound to its thread by `start`. `ring_doorbell` alone is for any thread. Who
+// turns the shard while its thread sleeps may queue, between `lend` and `take_back`; only the shard's thread submits.
 // Invariant: a ring_op stays alive and in place until `complete` has run for its last completion; `complete` only notes
 // results and posts completions, it never starts new work on its caller's stack.
 //
@@ -15,6 +16,7 @@
 
 #include <atomic>
 #include <coroutine>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <string>
@@ -71,13 +73,18 @@ class ring_driver final : public runtime::driver {
 
     void wait(runtime::mono_time until) override;
     void ring_doorbell() noexcept override;
+    bool may_lend() noexcept override { return true; }
+    void lend() noexcept override;
+    bool take_back() noexcept override;
 
   private:
     ring_driver() : doorbell_{&doorbell_rang}, standing_{&standing_ended}, standing_moved_{&standing_not_moved} {}
     io_uring_sqe* entry();
+    io_uring_sqe* ring_entry();
     void arm_doorbell();
     void reap();
-    void enter(runtime::mono_time until);
+    enum class way { look, stand, timed };
+    way way_until(runtime::mono_time until, __kernel_timespec& left);
     void stand_until(runtime::mono_time until);
     static void doorbell_rang(ring_op&, int, std::uint32_t) noexcept;
     static void standing_ended(ring_op&, int, std::uint32_t) noexcept;
@@ -97,6 +104,10 @@ class ring_driver final : public runtime::driver {
     __kernel_timespec standing_time_{};
     runtime::shard* shard_ = nullptr;
     read_windows windows_;
+    bool lent_ = false;
+    ring_driver* lent_to_ = nullptr; // of the thread that turns our shard
+    // Queued while lent: our own thread may be in the queue itself, on its way into the kernel. As many as one visit queues.
+    std::deque<io_uring_sqe> set_aside_;
     std::atomic<runtime::completion*> foreign_{nullptr}; // posted by other threads, newest first
 };
 

@@ -19,6 +19,7 @@ struct counters {
     log2_histogram turn_us;      // how long they took, counted as busy_ns is
     std::array<counter, turn_parts> stalls; // turns over stall_threshold, by the part that took longest
     stall_record longest_stall;
+    counter visits;              // of sleeping shards, whose messages were worked on by this one's thread
     counter doorbells_rung;
     counter messages_sent;       // to other shards
     counter messages_delayed;    // mailbox was full, sent a turn later

@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+#include <utility>
+
 namespace millrace::runtime {
 
 namespace {
@@ -50,6 +52,12 @@ void shard::send(shard_id to, message& m) {
     touched_[to.value] = true;
 }
 
+bool shard::has_delayed() const {
+    for (const auto& waiting : delayed_)
+        if (!waiting->empty()) return true;
+    return false;
+}
+
 void shard::flush_delayed() {
     for (std::size_t to = 0; to < delayed_.size(); ++to) {
         auto& waiting = *delayed_[to];
@@ -62,20 +70,6 @@ void shard::flush_delayed() {
                 break;
             }
             touched_[to] = true;
-        }
-    }
-}
-
-void shard::ring_touched() {
-    for (std::size_t to = 0; to < touched_.size(); ++to) {
-        if (!touched_[to]) continue;
-        touched_[to] = false;
-        shard& target = group_->at(shard_id{static_cast<std::uint32_t>(to)});
-        // The fence pairs with the one in turn(): either the target sees our message before it sleeps, or we see it asleep.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (target.asleep_.load(std::memory_order_relaxed) && target.asleep_.exchange(false)) {
-            stats_.doorbells_rung.add(1);
-            target.ring_doorbell();
         }
     }
 }
@@ -106,8 +100,9 @@ bool shard::deliver() {
     return any;
 }
 
-bool shard::has_mail() const {
-    if (!to_self_.empty()) return true;
+bool shard::has_mail() const { return !to_self_.empty() || has_mail_of_others(); }
+
+bool shard::has_mail_of_others() const {
     if (!group_) return false;
     for (std::uint32_t from = 0; from < group_->size(); ++from)
         if (from != id_.value && !group_->between(shard_id{from}, id_).looks_empty()) return true;
@@ -168,8 +163,7 @@ void shard::note_stall(const std::array<mono_time, turn_parts>& ends) {
                               part_steps_[part]);
 }
 
-void shard::turn() {
-    current_shard mark{*this};
+bool shard::work() {
     now_ = turn_began_ = world_.clock->now();
     stats_.turns.add(1);
     part_steps_ = {};
@@ -191,27 +185,35 @@ void shard::turn() {
     stats_.turn_us.record(took / 1000);
     if (ends.back() - turn_began_ >= limits_.stall_threshold) note_stall(ends);
 
-    if (group_) {
-        flush_delayed();
-        ring_touched();
+    return idle;
+}
+
+// What the work itself sends here, and what comes meanwhile, is worked on without a look at the ring in between. True: nothing
+// is left.
+bool shard::work_through() {
+    for (unsigned pass = 0; pass < passes_max; ++pass) {
+        bool idle = work();
+        if (group_) flush_delayed();
+        if (!idle) return false;
+        if (!has_mail()) return true;
     }
-    if (!idle || stopping_) {
-        feed_.wait(mono_time{});
-        return;
+    return false;
+}
+
+void shard::turn() {
+    current_shard mark{*this};
+    const bool has_time = std::exchange(slept_, false);
+    bool idle = false;
+    for (unsigned pass = 0; pass < passes_max; ++pass) {
+        idle = work_through();
+        if (group_) reach_touched(has_time);
+        if (!idle || !has_mail()) break;
     }
-    asleep_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (has_mail()) {
-        asleep_.store(false, std::memory_order_relaxed);
-        feed_.wait(mono_time{});
-        return;
-    }
-    stats_.waits.add(1);
-    mono_time until = timers_.next_wake();
-    for (auto& waiting : delayed_)
-        if (!waiting->empty()) until = std::min(until, now_ + timer_wheel::tick); // the other mailbox was full: try again soon
-    feed_.wait(until);
-    asleep_.store(false, std::memory_order_relaxed);
+    if (!idle || stopping_ || has_mail()) return feed_.wait(mono_time{});
+    sleeps_until_ = timers_.next_wake();
+    // Another's mailbox was full: try again soon.
+    if (has_delayed()) sleeps_until_ = std::min(sleeps_until_, now_ + timer_wheel::tick);
+    feed_.wait(sleeps_until_);
 }
 
 void shard::run() {

@@ -1,7 +1,8 @@
 // One core's loop: run queue, timers, turn phases, mailboxes.
-// Owner: one thread (in simulation: the simulator's thread, which turns each shard in seeded order).
-// Invariant: everything reached from a shard is touched by its thread only; the exceptions are the mailboxes, `counters`,
-// and `ring_doorbell`.
+// Owner: one thread (in simulation: the simulator's thread, which turns each shard in seeded order). While that sleeps,
+// another shard's may take its place for a turn (visit.cc).
+// Invariant: everything reached from a shard is touched by one thread at a time; the exceptions are the mailboxes,
+// `counters`, and `ring_doorbell`.
 //
 // A turn: completions and messages run (parse), then the gathered appends are written (append), then dirty ranges go to
 // the committer (commit), then answers leave (send), then the driver submits and waits. A turn is bounded by
@@ -30,10 +31,16 @@ class driver {
   public:
     virtual ~driver() = default;
     // Submits what is queued, then posts finished operations to the shard. Sleeps until `until` at most if nothing is
-    // finished yet and `until` lies ahead; a time in the past means: look, do not sleep.
+    // finished yet and `until` lies ahead; a time in the past means: look, do not sleep. Only between the shard's `lie_down`
+    // and `get_up` others may reach it while it sleeps.
     virtual void wait(mono_time until) = 0;
     // From any thread: ends a sleeping `wait`.
     virtual void ring_doorbell() noexcept = 0;
+    // Whether another thread may turn the shard for a moment, while its own sleeps in `wait`.
+    virtual bool may_lend() noexcept { return false; }
+    virtual void lend() noexcept {}
+    // The end of that. True: something was queued, which only the shard's own thread can submit.
+    virtual bool take_back() noexcept { return false; }
 };
 
 enum class phase { append, commit, send };
@@ -102,10 +109,16 @@ class shard {
     void turn();          // one turn, with its wait at the end
     void stop() { stopping_ = true; } // from this shard
 
+    // For the driver, around its sleep: nothing of the shard is touched in between. False: there is mail, do not sleep.
+    bool lie_down() noexcept;
+    void get_up() noexcept;
+
     shard_group* group() const { return group_; }
     void ring_doorbell() noexcept { feed_.ring_doorbell(); }
 
   private:
+    static constexpr unsigned passes_max = 4; // over work that messages bring, before the ring is looked at again
+
     friend class shard_group;
     friend class current_shard;
     bool run_ready();
@@ -113,9 +126,21 @@ class shard {
     bool run_phase(phase p);
     bool run_part(phase p, std::array<mono_time, turn_parts>& ends);
     void note_stall(const std::array<mono_time, turn_parts>& ends);
+    bool work();
+    bool work_through();
     void flush_delayed();
-    void ring_touched();
+    bool has_delayed() const;
     bool has_mail() const;
+    bool has_mail_of_others() const;
+
+    // reaching others (visit.cc)
+    void reach_touched(bool has_time);
+    void call(shard& target);
+    void visit(shard& target);
+    bool work_for_visitor();
+
+    // Who may touch the shard: its own thread, nobody, another thread, nobody until its own has woken up.
+    enum class presence : std::uint8_t { awake, asleep, visited, called };
 
     shard_id id_;
     ports world_;
@@ -137,7 +162,9 @@ class shard {
     std::array<step_set, turn_parts> part_steps_; // of this turn; in each since the clock was last looked at
     step_set* steps_ = part_steps_.data();        // of the part that runs
     counters stats_;
-    alignas(64) std::atomic<bool> asleep_{false};
+    mono_time sleeps_until_ = never;
+    bool slept_ = false; // before this turn
+    alignas(64) std::atomic<presence> presence_{presence::awake};
 };
 
 // All shards of a node and the mailboxes between them.

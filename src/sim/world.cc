@@ -26,7 +26,15 @@ world::core::core(shard_id id, sim::world& w, const world_options& options)
 // Never waits here: what the shard would sleep for is remembered, and the world turns others or moves time.
 void world::core::wait(mono_time deadline) {
     until = deadline;
-    if (deadline > in.schedule_.now()) in.schedule_.sleep(loop.id());
+    if (deadline <= in.schedule_.now()) return;
+    lies_down = loop.lie_down();
+    if (lies_down) in.schedule_.sleep(loop.id());
+    else until = mono_time{};
+}
+
+void world::core::turn() {
+    if (std::exchange(lies_down, false)) loop.get_up();
+    loop.turn();
 }
 
 world::world(const world_options& options)
@@ -68,7 +76,7 @@ bool world::step(mono_time horizon) {
     if (!ready.empty()) {
         auto chosen = ready[schedule_.pick(ready.size())];
         schedule_.note(chosen);
-        cores_[chosen]->loop.turn();
+        cores_[chosen]->turn();
         return true;
     }
     if (next == never || next > horizon) return false;

@@ -66,12 +66,15 @@ class world {
         core(shard_id id, world& in, const world_options& options);
         void wait(runtime::mono_time until) override;
         void ring_doorbell() noexcept override { in.schedule_.wake(loop.id()); }
+        bool may_lend() noexcept override { return in.schedule_.coin(); }
+        void turn();
 
         world& in;
         seeded_random random;
         transport streams;
         runtime::ports given;
         runtime::mono_time until{};
+        bool lies_down = false;
         runtime::shard loop;
     };
     template <class T> static runtime::task<void> into(runtime::task<T> work, std::optional<T>& out) {

@@ -21,14 +21,24 @@ struct ticking_clock final : runtime::clock {
 };
 
 struct watched_driver final : driver {
-    std::function<void()> while_waiting; // once
-    mono_time slept_until{};
+    shard* loop = nullptr;
+    std::function<void()> before_sleep, while_asleep; // once
+    mono_time slept_until{}; // of the last wait; the past: it did not sleep
+    bool lends = false;
+    bool queued = false; // in a visit, for the shard's own thread
     int bells = 0;
     void wait(mono_time until) override {
+        slept_until = {};
+        if (until == mono_time{}) return;
+        if (auto once = std::exchange(before_sleep, nullptr)) once();
+        if (!loop->lie_down()) return;
         slept_until = until;
-        if (auto once = std::exchange(while_waiting, nullptr)) once();
+        if (auto once = std::exchange(while_asleep, nullptr)) once();
+        loop->get_up();
     }
     void ring_doorbell() noexcept override { ++bells; }
+    bool may_lend() noexcept override { return lends; }
+    bool take_back() noexcept override { return queued; }
 };
 
 struct pair_of_shards {
@@ -38,6 +48,27 @@ struct pair_of_shards {
     shard first{shard_id{0}, world, feed[0], turn_limits{}};
     shard second{shard_id{1}, world, feed[1], turn_limits{}};
     shard_group group{{&first, &second}};
+    pair_of_shards() {
+        feed[0].loop = &first;
+        feed[1].loop = &second;
+    }
+    void send(shard& from, shard& to, message& m) {
+        current_shard mark{from};
+        from.send(to.id(), m);
+    }
+};
+
+// Remembers on which shard it ran, and how often.
+struct noted : message {
+    shard_id at{77};
+    int runs = 0;
+    noted() {
+        arrived = [](message& m) noexcept {
+            auto& self = static_cast<noted&>(m);
+            self.at = shard::current().id();
+            ++self.runs;
+        };
+    }
 };
 
 struct again : completion {
@@ -81,48 +112,138 @@ TEST_CASE("turn: a message that sends itself on for ever leaves the turn at its 
     CHECK(p.feed[0].slept_until == mono_time{});
 }
 
-TEST_CASE("turn: a sleeping shard is rung once for all messages of a turn") {
+TEST_CASE("turn: a sleeping shard that is not lent is rung once for all messages of a turn") {
     pair_of_shards p;
-    message a, b;
-    a.arrived = b.arrived = [](message&) noexcept {};
-    p.feed[1].while_waiting = [&] {
-        {
-            current_shard mark{p.first};
-            p.first.send(shard_id{1}, a);
-            p.first.send(shard_id{1}, b);
-        }
+    noted a, b;
+    p.feed[1].while_asleep = [&] {
+        p.send(p.first, p.second, a);
+        p.send(p.first, p.second, b);
         CHECK(p.feed[1].bells == 0);
+        p.first.turn();
+        CHECK(p.feed[1].bells == 1);
         p.first.turn();
         CHECK(p.feed[1].bells == 1);
     };
     p.second.turn();
-    CHECK(p.feed[1].bells == 1);
     CHECK(p.first.stats().doorbells_rung.read() == 1);
+    CHECK(a.runs + b.runs == 0);
     p.second.turn();
     CHECK(p.feed[1].bells == 1);
+    CHECK(a.runs + b.runs == 2);
 }
 
-TEST_CASE("turn: with mail in its box a shard does not sleep") {
+TEST_CASE("turn: a sleeping shard's messages are worked on by the thread that sent them, and it goes on sleeping") {
     pair_of_shards p;
-    static shard* sender;
-    static message* second_mail;
-    message first_mail, more;
-    sender = &p.first;
-    second_mail = &more;
-    more.arrived = [](message&) noexcept {};
-    first_mail.arrived = [](message&) noexcept {};
-    struct late : phase_member { // the send phase runs after the mail was read
-        late()
-            : phase_member{[](phase_member&) noexcept {
-                  current_shard mark{*sender};
-                  sender->send(shard_id{1}, *second_mail);
-                  return true;
-              }} {}
-    } l;
-    p.second.join(phase::send, l);
+    p.first.turn(); // and sleeps, so it has time
+    p.feed[1].lends = true;
+    noted m;
+    p.feed[1].while_asleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+        CHECK(m.runs == 1);
+        CHECK(m.at == shard_id{1});
+    };
     p.second.turn();
+    CHECK(m.runs == 1);
+    CHECK(p.feed[1].bells == 0);
+    CHECK(p.first.stats().visits.read() == 1);
+}
+
+TEST_CASE("turn: what a visited shard answers is worked on in the same turn of its visitor") {
+    pair_of_shards p;
+    p.first.turn(); // and sleeps, so it has time
+    p.feed[1].lends = true;
+    static shard_id ended;
+    ended = {77};
+    message m;
+    m.arrived = [](message& there) noexcept {
+        there.arrived = [](message&) noexcept { ended = shard::current().id(); };
+        shard::current().send(shard_id{0}, there);
+    };
+    p.feed[1].while_asleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+        CHECK(ended == shard_id{0});
+        CHECK(p.feed[0].slept_until == never);
+    };
+    p.second.turn();
+}
+
+TEST_CASE("turn: a visit that leaves something for the shard's own thread rings it") {
+    pair_of_shards p;
+    p.first.turn(); // and sleeps, so it has time
+    auto& there = p.feed[1];
+    there.lends = true;
+    noted m, later;
+    timer alarm{[](timer&) noexcept {}};
+    static timer* soon;
+    soon = &alarm;
+    SUBCASE("an operation to be submitted") { there.queued = true; }
+    SUBCASE("a timer that ends before it would wake up") {
+        m.arrived = [](message&) noexcept { shard::current().arm_after(*soon, milliseconds{1}); };
+    }
+    SUBCASE("the end of its loop") {
+        m.arrived = [](message&) noexcept { shard::current().stop(); };
+    }
+    there.while_asleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+        CHECK(there.bells == 1);
+        // Whoever was rung works for itself.
+        p.send(p.first, p.second, later);
+        p.first.turn();
+        CHECK(later.runs == 0);
+        CHECK(there.bells == 1);
+    };
+    p.second.turn();
+    p.second.turn();
+    CHECK(later.runs == 1);
+}
+
+TEST_CASE("turn: a shard that has not slept since its last turn wakes the other, for there is work for two") {
+    pair_of_shards p;
+    p.feed[1].lends = true;
+    noted m;
+    again busy;
+    p.time.step = microseconds{100};
+    p.first.post(busy);
+    p.first.turn();
+    p.feed[1].while_asleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+        CHECK(m.runs == 0);
+        CHECK(p.feed[1].bells == 1);
+    };
+    p.second.turn();
+    p.second.turn();
+    CHECK(m.runs == 1);
+}
+
+TEST_CASE("turn: a shard that is awake is neither visited nor rung") {
+    pair_of_shards p;
+    p.feed[1].lends = true;
+    p.second.turn();
+    noted m;
+    p.send(p.first, p.second, m);
+    p.first.turn();
+    CHECK(m.runs == 0);
+    CHECK(p.feed[1].bells == 0);
+    p.second.turn();
+    CHECK(m.at == shard_id{1});
+}
+
+TEST_CASE("turn: mail that comes while a shard is about to sleep keeps it awake") {
+    pair_of_shards p;
+    noted m;
+    p.feed[1].before_sleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+    };
+    p.second.turn();
+    CHECK(p.feed[1].bells == 0);
     CHECK(p.feed[1].slept_until == mono_time{});
     p.second.turn();
+    CHECK(m.runs == 1);
     CHECK(p.feed[1].slept_until == never);
 }
 

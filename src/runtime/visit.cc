@@ -1,0 +1,79 @@
+// How messages reach a shard that sleeps: whoever sent them works on them in its place, or wakes it.
+//
+// A wake-up costs two threads several microseconds, most messages less than one. So a thread that has time takes the place of
+// a sleeping shard's own: with `presence` it is one thread at a time that touches the shard, as ever. What only the shard's
+// own thread can do, submitting to its ring, is left to it, and then it is woken. A thread without time wakes it at once, so
+// that two work side by side where there is enough for two.
+#include "runtime/shard.h"
+
+namespace millrace::runtime {
+
+void shard::reach_touched(bool has_time) {
+    for (std::size_t to = 0; to < touched_.size(); ++to) {
+        if (!touched_[to]) continue;
+        touched_[to] = false;
+        shard& target = group_->at(shard_id{static_cast<std::uint32_t>(to)});
+        // The fence pairs with those in lie_down() and visit(): either the target, or who visits it, sees our message
+        // afterwards, or we see it asleep.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        auto asleep = presence::asleep;
+        if (target.presence_.load(std::memory_order_relaxed) != asleep) continue;
+        const auto becomes = has_time && target.feed_.may_lend() ? presence::visited : presence::called;
+        if (!target.presence_.compare_exchange_strong(asleep, becomes, std::memory_order_acquire)) continue;
+        if (becomes == presence::visited) visit(target);
+        else call(target);
+    }
+}
+
+void shard::call(shard& target) {
+    stats_.doorbells_rung.add(1);
+    target.ring_doorbell();
+}
+
+// REQUIRES: we have marked it as visited.
+void shard::visit(shard& target) {
+    for (;;) {
+        stats_.visits.add(1);
+        const bool goes_on_sleeping = target.work_for_visitor();
+        target.presence_.store(goes_on_sleeping ? presence::asleep : presence::called, std::memory_order_release);
+        target.presence_.notify_one();
+        if (!goes_on_sleeping) return call(target);
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!target.has_mail_of_others()) return;
+        auto asleep = presence::asleep;
+        if (!target.presence_.compare_exchange_strong(asleep, presence::visited, std::memory_order_acquire)) return;
+    }
+}
+
+// False: something is left for its own thread. Others that it has mail for are woken, not visited in turn: a visit stays as
+// long as one shard's turn.
+bool shard::work_for_visitor() {
+    feed_.lend();
+    current_shard mark{*this};
+    const bool idle = work_through();
+    reach_touched(false);
+    const bool queued = feed_.take_back();
+    return idle && !queued && !stopping_ && !has_delayed() && timers_.next_wake() >= sleeps_until_;
+}
+
+bool shard::lie_down() noexcept {
+    presence_.store(presence::asleep, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!has_mail_of_others()) return true;
+    // Whoever has come or called meanwhile sees to the mail.
+    auto asleep = presence::asleep;
+    return !presence_.compare_exchange_strong(asleep, presence::awake, std::memory_order_acquire);
+}
+
+void shard::get_up() noexcept {
+    auto now = presence_.load(std::memory_order_relaxed);
+    while (now == presence::visited || !presence_.compare_exchange_weak(now, presence::awake, std::memory_order_acquire))
+        if (now == presence::visited) {
+            presence_.wait(now, std::memory_order_relaxed); // for a turn, mostly by looking again
+            now = presence_.load(std::memory_order_relaxed);
+        }
+    stats_.waits.add(1);
+    slept_ = true;
+}
+
+} // namespace millrace::runtime
