@@ -16,7 +16,7 @@ void reply::on_sent(runtime::completion& c) noexcept {
 
 connection::connection(front& at, std::unique_ptr<runtime::stream> with, std::string peer_host, runtime::endpoint advertised)
     : front_{at}, here_{at.here()}, stream_{std::move(with)}, advertised_{std::move(advertised)}, peer_host_{std::move(peer_host)},
-      assembler_{static_cast<std::size_t>(here_.options.socket_request_max_bytes)}, stall_timer_{*this},
+      assembler_{static_cast<std::size_t>(here_.options.socket_request_max_bytes)}, receive_{*this}, stall_timer_{*this},
       choice_{static_cast<std::uint64_t>(here_.options.connection_move_bytes)},
       last_active_{runtime::shard::current().now()} {}
 
@@ -60,7 +60,7 @@ task<void> connection::serve() {
     closing_ = true;
     stall_timer_.unlink();
     stream_->close();
-    while (in_flight_ > 0) co_await change();
+    while (in_flight_ > 0 || early_ == early::under_way) co_await change();
     if (reserved_bytes_) here_.request_bytes.give_back(std::exchange(reserved_bytes_, 0));
 }
 
@@ -71,6 +71,8 @@ task<bool> connection::leave() {
         choice_.decided();
         co_return false;
     }
+    early_unwanted_ = early_ == early::under_way;
+    if (early_unwanted_) co_return false; // asked again after the next request
     auto free = front_.has_time(to);
     if (!free) co_return false; // asked again after the next request
     if (!*free) {
@@ -121,6 +123,11 @@ task<connection::next> connection::next_frame(frame& out) {
             reserved_bytes_ = 0; // the request's own now
             co_return next::frame;
         }
+        if (early_ == early::under_way) {
+            while (early_ == early::under_way) co_await change();
+            continue;
+        }
+        if (early_ == early::ended) co_return next::ended;
         stream_->release(receive_);
         if (assembler_.now() == state::exact) {
             // Charged whole, once the client has shown that it means it.
@@ -195,6 +202,23 @@ void connection::set_aside_rest() {
         rest_ = aside_;
     }
     stream_->release(receive_);
+}
+
+void connection::receive_early() {
+    if (!rest_.empty() || early_ != early::none || std::exchange(early_unwanted_, false)) return;
+    early_ = early::under_way;
+    receive_.done = &arrived_early;
+    stream_->receive(receive_);
+}
+
+// A client that sends no more may still wait for its answer.
+void connection::arrived_early(runtime::completion& c) noexcept {
+    auto& self = static_cast<incoming&>(c).owner;
+    self.receive_.done = &runtime::receive_awaiter::on_done;
+    self.early_ = c.res > 0 ? early::none : early::ended;
+    if (c.res > 0) self.rest_ = self.receive_.bytes;
+    if (self.in_flight_ > 0) self.set_aside_rest();
+    if (self.waiting_) std::exchange(self.waiting_, {}).resume();
 }
 
 void connection::stalled() {

@@ -51,6 +51,10 @@ class connection final : public hook_of<struct connection_tag> {
     // Where a request's records are, so that the connection can move to them.
     void worked(shard_id owner, std::uint64_t bytes) { choice_.worked(owner, bytes); }
 
+    // While a request waits long: receives already, so that its answer leaves nothing behind that only the ring of this
+    // shard's own thread can do.
+    void receive_early();
+
     fetch_session& session();
     front& at() { return front_; }
     std::int32_t fresh_session_id();
@@ -64,6 +68,11 @@ class connection final : public hook_of<struct connection_tag> {
         explicit stall_timer(connection& c) : timer{&on_fired}, owner{c} {}
         static void on_fired(runtime::timer& t) noexcept { static_cast<stall_timer&>(t).owner.stalled(); }
     };
+    struct incoming : runtime::receive_awaiter {
+        connection& owner;
+        explicit incoming(connection& c) : owner{c} {}
+    };
+    enum class early : std::uint8_t { none, under_way, ended };
     enum class next { frame, ended };
 
     runtime::task<next> next_frame(frame& out);
@@ -72,6 +81,7 @@ class connection final : public hook_of<struct connection_tag> {
     runtime::task<bool> serve_alone(frame request, kafka::request_header header, reader body);
     runtime::task<bool> leave();
     void set_aside_rest();
+    static void arrived_early(runtime::completion& c) noexcept;
     void stalled();
     void refuse(std::string_view why);
     auto change();
@@ -84,7 +94,9 @@ class connection final : public hook_of<struct connection_tag> {
 
     frame_assembler assembler_;
     std::size_t reserved_bytes_ = 0; // for the frame being received
-    runtime::receive_awaiter receive_;
+    incoming receive_;
+    early early_ = early::none;
+    bool early_unwanted_ = false; // by the next request: the connection is to move behind it
     bytes_view rest_;                // received, not yet cut into frames: in the lent buffer, or in `aside_`
     std::vector<std::byte> aside_;
     stall_timer stall_timer_;

@@ -51,6 +51,7 @@ task<bool> fetch_operation::run(connection& c, frame request, kafka::request_hea
     begin_visits(!enough());
     if (!enough() && !c.closing()) {
         here_->stats.fetches_parked.add(1);
+        c.receive_early();
         runtime::shard::current().arm_after(timer_, runtime::milliseconds{wait_ms_max_});
         change_or_time change{*this};
         do {
