@@ -77,9 +77,11 @@ std::string counters_line(node& n) {
         MR_FIELD(c, bytes_copied);
         MR_FIELD(c, places_known);
         MR_FIELD(c, places_sought);
+        MR_FIELD(c, slices_damaged);
         MR_FIELD(c, appends_inline);
         MR_FIELD(c, appends_slow);
         MR_FIELD(c, appends_ring);
+        MR_FIELD(c, appends_no_space);
         MR_FIELD(c, syncs);
         MR_FIELD(c, flushes);
         field(out, "flush_batches", c.flush_batches);

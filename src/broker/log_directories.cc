@@ -10,43 +10,54 @@ namespace millrace::broker {
 
 using runtime::task;
 
-log_directories::log_directories(const std::vector<std::string>& paths, std::size_t shards, runtime::disk& disk)
+log_directories::log_directories(const std::vector<std::string>& paths, std::size_t shards, runtime::disk& disk,
+                                 std::uint64_t free_min_bytes)
     : disk_{disk} {
     for (std::size_t i = 0; i < paths.size(); ++i)
         directories_.push_back(
-            std::make_unique<log_directory>(paths[i], shard_id{static_cast<std::uint32_t>(i % shards)}, disk));
+            std::make_unique<log_directory>(paths[i], shard_id{static_cast<std::uint32_t>(i % shards)}, disk, free_min_bytes));
 }
 
 task<log::result<void>> log_directories::open(const cluster::image& topics) {
+    co_await identify();
+    std::size_t usable = 0;
     for (std::size_t i = 0; i < directories_.size(); ++i) {
-        auto opened = co_await open_one(i, topics);
-        if (!opened) co_return opened;
+        auto& d = *directories_[i];
+        if (!d.commits.offline()) {
+            auto opened = co_await open_one(i, topics);
+            if (!opened) d.commits.take_offline();
+        }
+        usable += !d.commits.offline();
     }
+    if (usable == 0) co_return log::storage_failed();
     co_return log::result<void>{};
 }
 
 namespace {
 
-task<log::result<void>> delete_tree(runtime::disk& disk, std::string path) {
+// What stands in the way of one directory's clean-up is told, and left there for the next start.
+task<void> delete_tree(runtime::disk& disk, std::string path) {
     auto listed = co_await disk.list(path);
-    if (!listed) co_return log::storage_failed();
-    for (const auto& entry : *listed) {
-        auto removed = co_await disk.remove(path + "/" + entry.name);
-        if (!removed) co_return log::storage_failed();
-    }
-    auto removed = co_await disk.remove(path);
-    if (!removed) co_return log::storage_failed();
-    co_return log::result<void>{};
+    runtime::result<void> removed;
+    if (!listed) removed = std::unexpected{listed.error()};
+    else
+        for (const auto& entry : *listed)
+            if (removed) removed = co_await disk.remove(path + "/" + entry.name);
+    if (removed) removed = co_await disk.remove(path);
+    if (!removed)
+        runtime::report(runtime::severity::warning, "cannot delete " + path + ", the rest of a deleted topic: " +
+                                                        runtime::describe(removed.error()) + "; delete it by hand");
 }
 
 // With a name of its own, because an earlier one may still stand there.
-task<log::result<void>> set_aside(runtime::disk& disk, std::string path) {
+task<void> set_aside(runtime::disk& disk, std::string path, std::string why) {
     std::string aside = path + "." + runtime::shard::current().world().random->next_uuid().to_string() + "-stray";
-    auto renamed = co_await disk.rename(std::move(path), aside);
-    if (!renamed) co_return log::storage_failed();
-    runtime::report(runtime::severity::warning, "set aside " + aside +
-                                                    ": it belongs to no topic of this broker; delete it if nobody misses it");
-    co_return log::result<void>{};
+    auto renamed = co_await disk.rename(path, aside);
+    if (renamed)
+        runtime::report(runtime::severity::warning, "set aside " + aside + ": " + why + "; delete it if nobody misses it");
+    else
+        runtime::report(runtime::severity::warning, "cannot set " + path + " aside: " + runtime::describe(renamed.error()) + "; " + why +
+                                                        ": move it away by hand");
 }
 
 task<bool> holds_topic(runtime::disk& disk, std::string directory, topic_id id) {
@@ -68,31 +79,37 @@ bool ends_with(std::string_view text, std::string_view end) {
 
 } // namespace
 
+std::unexpected<log::errc> log_directories::unusable(log_directory& d, runtime::errc why, std::string_view what) {
+    runtime::report(runtime::severity::error, "log directory " + d.path + ": " + std::string{what} + ": " + runtime::describe(why) +
+                                                  "; its partitions are offline until it is well and the broker is restarted");
+    return log::storage_failed();
+}
+
 task<log::result<void>> log_directories::open_one(std::size_t index, const cluster::image& topics) {
     auto& d = *directories_[index];
     auto made = co_await disk_.make_directory(d.path);
-    if (!made && made.error() != runtime::errc::exists) co_return log::storage_failed();
+    if (!made && made.error() != runtime::errc::exists) co_return unusable(d, made.error(), "cannot be made");
     auto clean = co_await d.checkpoints.load(disk_, d.path);
-    if (!clean) co_return std::unexpected{clean.error()};
+    if (!clean) co_return unusable(d, runtime::errc::io_error, "its checkpoints cannot be read or flushed");
     d.clean = *clean;
     auto listed = co_await disk_.list(d.path);
-    if (!listed) co_return log::storage_failed();
+    if (!listed) co_return unusable(d, listed.error(), "cannot be listed");
     if (std::none_of(listed->begin(), listed->end(), [](const auto& e) { return e.is_directory; })) {
         // It may be new, and its name has to survive a power cut before anything in it can.
         auto parent = parent_of(d.path);
         auto synced = co_await disk_.sync_directory(std::move(parent));
-        if (!synced) co_return log::storage_failed();
+        if (!synced) co_return unusable(d, synced.error(), "its name cannot be flushed");
     }
     for (const auto& entry : *listed) {
         if (!entry.is_directory) continue;
         std::string path = d.path + "/" + entry.name;
         if (ends_with(entry.name, "-delete")) {
-            auto gone = co_await delete_tree(disk_, path);
-            if (!gone) co_return gone;
+            co_await delete_tree(disk_, path);
             continue;
         }
         auto named = log::directory_checkpoints::parse_directory_name(entry.name);
         if (!named) continue;
+        std::string why = "it belongs to no topic of this broker";
         const auto* topic = topics.find(named->topic);
         if (topic && named->partition.value < topic->partition_count) {
             auto [place, is_new] = found_.try_emplace({topic->id, named->partition}, index);
@@ -101,43 +118,69 @@ task<log::result<void>> log_directories::open_one(std::size_t index, const clust
             std::string earlier = directories_[place->second]->path + "/" + entry.name;
             bool ours = co_await holds_topic(disk_, path, topic->id);
             bool earlier_ours = co_await holds_topic(disk_, earlier, topic->id);
+            why = "the same partition lies in " + earlier;
             if (ours && !earlier_ours) {
+                why = "the same partition lies in " + path;
                 place->second = index;
                 path = std::move(earlier);
             }
         }
         // Else a topic that was deleted while its directory could not be, or one that our metadata never knew.
-        auto aside = co_await set_aside(disk_, std::move(path));
-        if (!aside) co_return aside;
+        co_await set_aside(disk_, std::move(path), std::move(why));
     }
     co_return log::result<void>{};
 }
 
+// Where a partition lies that was not found at the start: where it was flushed once, or in a directory that could not be looked into.
+std::optional<std::size_t> log_directories::lost_in(const server::partition_key& key, const cluster::topic& topic) const {
+    for (std::size_t i = 0; i < directories_.size(); ++i)
+        if (directories_[i]->checkpoints.recovery_point({topic.name, key.partition}, topic.id) > log_offset{0}) return i;
+    if (placed_any_) return std::nullopt; // a new one
+    for (std::size_t i = 0; i < directories_.size(); ++i)
+        if (directories_[i]->commits.offline()) return i;
+    return std::nullopt;
+}
+
+std::size_t log_directories::emptiest() const {
+    std::size_t directory = 0;
+    for (std::size_t i = 1; i < directories_.size(); ++i) {
+        const auto& best = *directories_[directory];
+        const auto& next = *directories_[i];
+        if (best.commits.offline() ? !next.commits.offline() : !next.commits.offline() && next.partitions < best.partitions)
+            directory = i;
+    }
+    return directory;
+}
+
 std::vector<placement> log_directories::place_new(const cluster::image& topics) {
     std::vector<placement> out;
+    std::size_t missing = 0;
     for (const auto& topic : topics.topics()) {
         for (std::int32_t p = 0; p < topic->partition_count; ++p) {
             server::partition_key key{topic->id, {p}};
             if (placed_.contains(key)) continue;
             std::size_t directory = 0;
             auto found = found_.find(key);
+            bool is_missing = false;
             if (found != found_.end()) {
                 directory = found->second;
                 found_.erase(found);
+            } else if (auto lost = lost_in(key, *topic)) {
+                directory = *lost;
             } else {
-                for (std::size_t i = 1; i < directories_.size(); ++i) {
-                    const auto& best = *directories_[directory];
-                    const auto& next = *directories_[i];
-                    if (best.commits.offline() ? !next.commits.offline()
-                                               : !next.commits.offline() && next.partitions < best.partitions)
-                        directory = i;
-                }
+                is_missing = !placed_any_ && !absent_.empty();
+                directory = emptiest();
             }
+            missing += is_missing;
             placed_.emplace(key, directory);
             ++directories_[directory]->partitions;
-            out.push_back({key, topic, directory});
+            out.push_back({key, topic, directory, is_missing});
         }
     }
+    if (missing > 0)
+        runtime::report(runtime::severity::error, std::to_string(missing) + " partitions may lie in " + absent_ +
+                                                      ", which log.dirs does not name any more: they are offline; name it again, or delete their topics");
+    placed_any_ = true;
     return out;
 }
 

@@ -10,6 +10,7 @@
 #include "io/cpu.h"
 #include "io/directory_lock.h"
 #include "io/probe.h"
+#include "io/service_manager.h"
 #include "io/signals.h"
 #include "io/transport.h"
 #include "io/world.h"
@@ -54,8 +55,10 @@ std::size_t raise_descriptor_limit() {
 std::expected<std::vector<io::directory_lock>, std::string> take_directories(const config::broker_options& options) {
     std::vector<io::directory_lock> locks;
     for (const auto& path : options.log_dirs) {
+        const bool first = &path == &options.log_dirs.front();
         std::error_code error;
         std::filesystem::create_directories(path, error);
+        if (error && !first) continue; // node::start finds it unusable, and goes on with the others
         if (error)
             return std::unexpected{"cannot make the data directory " + path + ": " + error.message() +
                                    "; set log.dirs to a place that this user may write to"};
@@ -106,6 +109,7 @@ struct process {
             stopping = true;
         } else {
             for (const auto& line : node.summary()) runtime::report(severity::notice, line);
+            io::tell_service_manager("READY=1\nSTATUS=" + node.summary().back());
         }
         if (stopping) scope.spawn(end());
     }
@@ -117,6 +121,7 @@ struct process {
         if (stopping) return;
         stopping = true;
         runtime::report(severity::notice, "stopping");
+        io::tell_service_manager("STOPPING=1");
         if (started) scope.spawn(end());
     }
     task<void> end() {
@@ -167,6 +172,7 @@ int main(int argc, char** argv) {
 
     broker::shard_threads threads{**world, options.shard_pin};
     broker::node node{options, threads.group(), descriptors, &parsed->values};
+    node.on_progress = [](const std::string& line) { io::tell_service_manager("STATUS=" + line); };
     process all{node, threads};
     threads.run([&all] { all.begin(); });
     return all.exit_code;

@@ -1,6 +1,9 @@
 #include "broker/node.h"
 
+#include "broker/adoption.h"
+
 #include "runtime/report.h"
+#include "runtime/clock.h"
 #include "runtime/run_on.h"
 
 #include <algorithm>
@@ -75,20 +78,37 @@ task<started> node::start() {
     auto& home = runtime::shard::current();
     auto& disk = *home.world().disk;
 
+    directories_ = std::make_unique<log_directories>(options_.log_dirs, shards_.size(), disk,
+                                                     static_cast<std::uint64_t>(options_.disk_min_free));
+    watch_ = std::make_unique<disk_watch>(*directories_, disk, static_cast<std::uint64_t>(options_.disk_reserve_bytes));
+    co_await watch_->make_room(); // for what the start itself writes
+
     cluster::store_options with;
     with.directory = options_.log_dirs.front();
     with.node_id = broker_id{options_.node_id};
     with.cluster_id = options_.cluster_id;
     with.broker_values = options_.topic_defaults;
+    with.adopt = options_.log_dirs_adopt;
     with.limits.partitions_max = std::min(with.limits.partitions_max, descriptors_.partitions_max);
     auto opened = co_await cluster::store::open(disk, *home.world().random, std::move(with));
     if (!opened) co_return trouble(opened.error().message);
     store_ = std::move(*opened);
-    auto epoch = co_await store_->take_leader_epoch();
+    leader_epoch adopted = no_epoch;
+    if (options_.log_dirs_adopt) {
+        auto found = co_await find_topics_to_adopt(disk, options_.log_dirs, *store_->current());
+        for (auto& topic : found.topics) {
+            auto made = co_await store_->create_topic(std::move(topic));
+            if (!made) co_return trouble(made.error().message);
+        }
+        adopted = found.newest;
+        runtime::report(runtime::severity::notice,
+                        "adopted " + std::to_string(found.topics.size()) + " topics with " + std::to_string(found.partitions) +
+                            " partitions; nothing of them is removed by age or size until retention.ms or retention.bytes is set");
+    }
+    auto epoch = co_await store_->take_leader_epoch(adopted);
     if (!epoch) co_return trouble(epoch.error().message);
     epoch_ = *epoch;
 
-    directories_ = std::make_unique<log_directories>(options_.log_dirs, shards_.size(), disk);
     auto images = store_->current();
     auto found = co_await directories_->open(*images);
     if (!found)
@@ -107,7 +127,13 @@ task<started> node::start() {
         host->context().epoch = epoch_;
         host->context().option_values = option_values_;
     }
+    directories_->progress().status = on_progress;
+    directories_->progress().begin(images->partition_total(), home.world().clock->now());
     co_await changes_->distribute();
+    directories_->progress().end(home.world().clock->now());
+    watch_->start();
+    points_ = std::make_unique<point_keeper>(*directories_, hosts_, disk, runtime::milliseconds{options_.log_flush_offset_checkpoint_interval_ms});
+    points_->start();
 
     serving_ = true;
     for (auto& host : hosts_) {
@@ -138,6 +164,8 @@ task<void> node::stop() {
         co_await runtime::run_on(host->shard().id(), host->stopping(), std::move(work));
     }
     if (changes_) co_await changes_->scope().drain();
+    if (points_) co_await points_->stop();
+    if (watch_) co_await watch_->stop();
     std::vector<bool> clean(directories_ ? directories_->size() : 0, serving_);
     for (std::size_t i = 0; i < clean.size(); ++i) {
         directories_->at(i).checkpoints.recovery_points.clear();

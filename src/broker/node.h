@@ -5,7 +5,9 @@
 #pragma once
 
 #include "broker/descriptor_plan.h"
+#include "broker/disk_watch.h"
 #include "broker/log_directories.h"
+#include "broker/point_keeper.h"
 #include "broker/shard_host.h"
 #include "broker/topic_changes.h"
 #include "cluster/store.h"
@@ -40,14 +42,19 @@ class node {
     std::vector<std::string> summary() const; // the last line says that it is ready
     std::vector<std::unique_ptr<shard_host>>& hosts() { return hosts_; }
 
+    // What a service manager is told while the start goes on; from any shard. Set before `start`.
+    std::function<void(const std::string&)> on_progress;
+
   private:
     const config::broker_options& options_;
     runtime::shard_group& shards_;
     const std::map<std::string, config::origin_value>* option_values_;
     std::unique_ptr<cluster::store> store_;
     std::unique_ptr<log_directories> directories_;
+    std::unique_ptr<disk_watch> watch_;
     std::vector<std::unique_ptr<shard_host>> hosts_;
     std::unique_ptr<topic_changes> changes_;
+    std::unique_ptr<point_keeper> points_;
     std::vector<server::shard_context*> contexts_;
     server::connection_count connections_;
     descriptor_plan descriptors_;

@@ -64,6 +64,7 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
         env->commits = &directories.at(i).commits;
         env->descriptors = &descriptors_;
         env->reserves = &directories.reserves();
+        env->space = &directories.at(i).space;
         env->checkpoints = &directories.at(i).checkpoints;
         environments_.push_back(std::move(env));
     }
@@ -81,6 +82,7 @@ task<void> shard_host::open_some(std::vector<placement>& wanted, std::size_t& ne
     while (next < wanted.size()) {
         auto& mine = wanted[next++];
         co_await open_one(mine);
+        directories_.progress().opened(shard_.world().clock->now());
     }
     done.count_down();
 }
@@ -91,6 +93,13 @@ task<void> shard_host::open_one(const placement& p) {
     std::string path = directory.path + "/" + name;
     auto config = replica_config_of(*p.topic->config);
     auto& env = *environments_[p.directory];
+    if (p.missing) {
+        server::hosted_partition nowhere;
+        nowhere.directory = p.directory;
+        nowhere.topic = p.topic->name;
+        context_.partitions.put(p.key, std::move(nowhere));
+        co_return;
+    }
     auto opened = co_await partition::replica::open(env, path, p.key.topic, config, context_.epoch, directory.clean);
     if (!opened && opened.error() == log::errc::wrong_topic) {
         // Left by a deleted topic of the same name, whose directory a crash kept from being removed.
@@ -185,6 +194,26 @@ std::shared_ptr<partition::replica> shard_host::offsets_replica(partition_index 
 task<void> shard_host::close_front() {
     runtime::shard::cancel(housekeeping_);
     co_await front_.close();
+}
+
+task<std::vector<flushed_point>> shard_host::flushed_points() {
+    std::vector<flushed_point> out;
+    std::vector<std::shared_ptr<partition::replica>> all; // a topic may go while one of them saves its index
+    for (auto& [key, hosted] : context_.partitions.all()) {
+        flushed_point p;
+        p.directory = hosted.directory;
+        p.name = {hosted.topic, key.partition};
+        p.topic = key.topic;
+        p.open = hosted.replica && !hosted.replica->log().offline();
+        if (p.open) {
+            p.recovery_point = hosted.replica->log().flushed_offset();
+            p.start_offset = hosted.replica->log_start_offset();
+            all.push_back(hosted.replica);
+        }
+        out.push_back(std::move(p));
+    }
+    for (auto& r : all) co_await r->log().save_active_index();
+    co_return out;
 }
 
 task<closed_partitions> shard_host::close_partitions() {

@@ -24,6 +24,11 @@ struct closed_partition {
     log_offset recovery_point, start_offset;
 };
 
+// How far an open log is flushed.
+struct flushed_point : closed_partition {
+    bool open = false; // else the partition could not be opened, and nothing is known
+};
+
 struct closed_partitions {
     std::vector<closed_partition> closed;
     std::vector<std::size_t> unclean_directories; // a log there could not be closed
@@ -50,6 +55,8 @@ class shard_host {
     void stop_groups() { groups_.stop(); }
     runtime::task<void> close_front();
     runtime::task<closed_partitions> close_partitions();
+
+    runtime::task<std::vector<flushed_point>> flushed_points();
 
     // From the first turn with partitions on.
     void start_housekeeping() { shard_.arm_after(housekeeping_, producer_check_period); }

@@ -3,11 +3,14 @@
 #include "cluster/change.h"
 #include "cluster/topic_config_value.h"
 
+#include <algorithm>
+
 namespace millrace::cluster {
 
 namespace {
 
 constexpr std::size_t format_bytes_max = 4096;
+constexpr const char* kafka_format_file_name = "meta.properties";
 
 std::string parent_of(const std::string& path) {
     auto end = path.find_last_not_of('/');
@@ -61,7 +64,7 @@ outcome<identity> parse_format(std::string_view text, std::string_view path) {
     return who;
 }
 
-runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk& disk, std::string directory) {
+runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk& disk, std::string directory, bool adopt) {
     auto listed = co_await disk.list(directory);
     if (!listed) {
         if (listed.error() == runtime::errc::not_found) co_return std::optional<identity>{};
@@ -76,6 +79,8 @@ runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk
         if (!who) co_return std::unexpected{who.error()};
         co_return std::optional<identity>{std::move(*who)};
     }
+    const bool of_kafka = std::any_of(listed->begin(), listed->end(), [](const auto& e) { return e.name == kafka_format_file_name; });
+    if (adopt && of_kafka) co_return std::optional<identity>{};
     for (const auto& e : *listed) {
         if (e.name == std::string{format_file_name} + ".tmp" || e.name == ".lock") continue;
         if (e.name == "lost+found" && e.is_directory) continue; // the root of a file system
@@ -84,9 +89,21 @@ runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk
             if (unfinished) continue;
         }
         co_return refuse(errc::foreign_directory, directory + " holds \"" + e.name + "\" but no " + format_file_name +
-                                                      ": it is not a Millrace data directory; name an empty one");
+                                                      (of_kafka ? ": it is Kafka's; log.dirs.adopt=true takes its topics over" : ": it is not a Millrace data directory; name an empty one"));
     }
     co_return std::optional<identity>{};
+}
+
+runtime::task<std::string> kafka_cluster_id(runtime::disk& disk, std::string directory) {
+    auto content = co_await runtime::read_whole(disk, directory + "/" + kafka_format_file_name, format_bytes_max);
+    if (!content) co_return "";
+    auto text = as_text(*content);
+    constexpr std::string_view key = "\ncluster.id=";
+    auto at = text.find(key);
+    if (at == text.npos) co_return "";
+    auto value = text.substr(at + key.size());
+    value = value.substr(0, value.find_first_of("\r\n"));
+    co_return uuid::parse(value) ? std::string{value} : std::string{};
 }
 
 runtime::task<outcome<void>> format_directory(runtime::disk& disk, std::string directory, identity who) {

@@ -27,7 +27,10 @@ std::string format_text(const identity& who);
 outcome<identity> parse_format(std::string_view text, std::string_view path);
 
 // Who owns `directory`; nothing: it is missing or empty and may be formatted. foreign_directory names the first entry.
-runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk& disk, std::string directory);
+// `adopt`: one that Kafka formatted may be, too.
+runtime::task<outcome<std::optional<identity>>> identify_directory(runtime::disk& disk, std::string directory, bool adopt = false);
+// The cluster id in Kafka's meta.properties; empty if there is none.
+runtime::task<std::string> kafka_cluster_id(runtime::disk& disk, std::string directory);
 // Makes directory, empty metadata log and, last, the format file; may be repeated after a crash at any point.
 runtime::task<outcome<void>> format_directory(runtime::disk& disk, std::string directory, identity who);
 

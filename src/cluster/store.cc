@@ -37,6 +37,11 @@ runtime::task<outcome<void>> store::commit(std::vector<std::byte> frame) {
         co_return refuse(errc::invalid_config, "the change is larger than the metadata log takes");
     failed_ = true; // until proved otherwise
     auto wrote = co_await runtime::write(*log_, log_end_, frame);
+    if (!wrote && wrote.error() == runtime::errc::no_space) { // not kept, and no harm done if nothing of it stays
+        auto cut = co_await log_->truncate(log_end_);
+        failed_ = !cut;
+        co_return disk_failure("cannot write", options_.directory, wrote.error());
+    }
     if (!wrote) co_return disk_failure("cannot write", options_.directory, wrote.error());
     auto synced = co_await runtime::sync(*log_);
     if (!synced) co_return disk_failure("cannot flush", options_.directory, synced.error());
@@ -154,15 +159,16 @@ runtime::task<outcome<void>> store::alter_resource(config_resource of, config_ma
     co_return outcome<void>{};
 }
 
-runtime::task<outcome<leader_epoch>> store::take_leader_epoch() {
+runtime::task<outcome<leader_epoch>> store::take_leader_epoch(leader_epoch above) {
     if (changes_.waiting() >= changes_waiting_max) co_return too_many();
     runtime::turnstile::pass mine{changes_};
     co_await mine;
-    MR_ASSERT(last_epoch_ < INT32_MAX, "leader epochs are used up");
-    auto frame = encode_frame(leader_epoch_taken{last_epoch_ + 1});
+    const auto before = std::max(last_epoch_, above.value);
+    MR_ASSERT(before < INT32_MAX, "leader epochs are used up");
+    auto frame = encode_frame(leader_epoch_taken{before + 1});
     auto kept = co_await commit(std::move(frame));
     if (!kept) co_return std::unexpected{kept.error()};
-    leader_epoch taken{++last_epoch_};
+    leader_epoch taken{last_epoch_ = before + 1};
     (void)co_await rewrite();
     co_return taken;
 }

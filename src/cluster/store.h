@@ -22,6 +22,7 @@ struct store_options {
     std::string cluster_id;         // empty: what the directory says, or a new one
     config_map broker_values;       // defaults of topic configs under their broker names, those that were given at the start
     cluster::limits limits;
+    bool adopt = false;             // a directory that Kafka formatted is taken over, with its cluster id
     publish_fn publish;             // called after each change of the image, on shard 0; may be empty
 };
 
@@ -53,8 +54,8 @@ class store {
     // `configs` is the full new set, checked by the caller.
     runtime::task<outcome<void>> alter_resource(config_resource of, config_map configs);
 
-    // The epoch of this start: one more than ever given before. Once per start, before the first append.
-    runtime::task<outcome<leader_epoch>> take_leader_epoch();
+    // The epoch of this start: one more than ever given before, and more than `above`. Once per start, before the first append.
+    runtime::task<outcome<leader_epoch>> take_leader_epoch(leader_epoch above = no_epoch);
     // The first of `count` ids that nobody was given before. REQUIRES: 0 < count <= producer_id_block.
     runtime::task<outcome<producer_id>> take_producer_ids(std::int64_t count);
 

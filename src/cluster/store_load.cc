@@ -77,7 +77,7 @@ runtime::task<outcome<void>> store::load() {
 
 // True: it is an earlier start that formatted the directory.
 runtime::task<outcome<bool>> store::load_format() {
-    auto found = co_await identify_directory(disk_, options_.directory);
+    auto found = co_await identify_directory(disk_, options_.directory, options_.adopt);
     if (!found) co_return std::unexpected{found.error()};
     identity who{options_.cluster_id, options_.node_id};
     if (*found) {
@@ -91,6 +91,7 @@ runtime::task<outcome<bool>> store::load_format() {
                                                        ", the options say " + who.cluster_id);
         who = there;
     } else {
+        if (who.cluster_id.empty() && options_.adopt) who.cluster_id = co_await kafka_cluster_id(disk_, options_.directory);
         if (who.cluster_id.empty()) who.cluster_id = random_.next_uuid().to_string();
         if (!uuid::parse(who.cluster_id))
             co_return refuse(errc::invalid_config, "cluster.id must be 22 characters of base64url: " + who.cluster_id);

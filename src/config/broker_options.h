@@ -24,6 +24,7 @@ struct broker_options {
     std::vector<endpoint> listeners;
     std::vector<endpoint> advertised_listeners;   // empty: the address that the client reached
     std::vector<std::string> log_dirs;
+    bool log_dirs_adopt = false;
     std::uint32_t shards = 0;                     // 0: one per usable core
     bool shard_pin = true;
     std::int64_t connection_move_bytes = 4 << 20;
@@ -42,6 +43,10 @@ struct broker_options {
     std::int32_t fetch_sendfile_min_bytes = 131'072;
     std::int64_t queued_max_request_bytes = 268'435'456; // request bytes in flight, whole node
     std::int64_t open_files_max = 0;              // descriptor budget; 0: the process limit
+
+    std::int64_t log_flush_offset_checkpoint_interval_ms = 60'000;
+    std::int64_t disk_min_free = 134'217'728;
+    std::int64_t disk_reserve_bytes = 16'777'216;
 
     config::durability durability = config::durability::acks;
     std::int64_t producer_id_expiration_ms = 86'400'000;

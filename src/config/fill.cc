@@ -31,10 +31,14 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
         auto first = state_directory.substr(0, state_directory.find(':'));
         o.log_dirs.emplace_back(first.empty() ? "./millrace-data" : first);
     }
+    o.log_dirs_adopt = flag("log.dirs.adopt");
     o.shards = text("shards") == "auto" ? 0 : static_cast<std::uint32_t>(number("shards"));
     o.shard_pin = flag("shard.pin");
     o.connection_move_bytes = number("connection.move.bytes");
     o.open_files_max = number("open.files.max");
+    o.log_flush_offset_checkpoint_interval_ms = number("log.flush.offset.checkpoint.interval.ms");
+    o.disk_min_free = number("disk.min.free");
+    o.disk_reserve_bytes = number("disk.reserve.bytes");
     o.num_partitions = small("num.partitions");
     o.default_replication_factor = small("default.replication.factor");
     o.auto_create_topics_enable = flag("auto.create.topics.enable");

@@ -8,6 +8,7 @@ namespace millrace::log {
 namespace {
 constexpr std::uint64_t reserve_step_min = 64 << 10;
 constexpr std::uint64_t reserve_step_max = 16 << 20;
+constexpr std::uint64_t reserve_room_min = std::uint64_t{1} << 30;
 } // namespace
 
 partition_log::appender::appender(partition_log& l)
@@ -79,6 +80,7 @@ bool partition_log::run_appends() {
             continue;
         }
         shard_.charge_append(bytes);
+        if (env_.space) env_.space->charge(bytes);
         write_in_flight_ = true;
         if (active().file->write(writing_, active().size_bytes, {parts, count})) write_finished();
     }
@@ -87,6 +89,11 @@ bool partition_log::run_appends() {
 
 void partition_log::write_finished() {
     write_in_flight_ = false;
+    if (!failed_ && writing_.res < 0 && runtime::from_errno(writing_.res) == runtime::errc::no_space) {
+        rolling_ = true;
+        scope_.spawn(undo_unwritten());
+        return;
+    }
     if (failed_ || writing_.res < 0) {
         fail_everything();
         return;
@@ -141,6 +148,7 @@ void partition_log::resume_stopper() {
 void partition_log::grow_reserve() {
     segment& s = active();
     if (reserve_in_flight_ || s.size_bytes + reserve_step_ / 2 < s.reserved_bytes || s.size_bytes < reserve_step_min) return;
+    if (env_.space && !env_.space->has_room_for(reserve_room_min)) return; // what is left is for records
     reserve_step_ = std::clamp(reserve_step_ * 2, reserve_step_min, reserve_step_max);
     std::uint64_t from = std::max(s.size_bytes, s.reserved_bytes);
     std::uint64_t reach = std::min<std::uint64_t>(from + reserve_step_, static_cast<std::uint64_t>(config_.segment_bytes));
@@ -182,7 +190,7 @@ runtime::task<result<void>> partition_log::write_indexes(segment& s) {
     const char* suffixes[] = {".index", ".timeindex"};
     for (int i = 0; i < 2; ++i) {
         auto opened = co_await env_.world.disk->open(path(segment_file_name(s.base, suffixes[i])), runtime::open_mode::create);
-        if (!opened) co_return storage_failed();
+        if (!opened) co_return not_done(opened.error());
         std::unique_ptr<runtime::file> f = std::move(*opened);
         if (f->size() > 0) {
             auto cut = co_await f->truncate(0);
@@ -190,13 +198,32 @@ runtime::task<result<void>> partition_log::write_indexes(segment& s) {
         }
         if (!contents[i].empty()) {
             auto wrote = co_await runtime::write(*f, 0, contents[i]);
-            if (!wrote) co_return storage_failed();
+            if (!wrote) co_return not_done(wrote.error());
         }
         auto synced = co_await runtime::sync(*f);
         if (!synced) co_return storage_failed();
     }
     directory_dirty_ = true;
     co_return result<void>{};
+}
+
+// Not synced: what a power cut leaves of them is told by its content.
+runtime::task<void> partition_log::save_active_index() {
+    if (rolling_ || write_in_flight_ || closing_ || failed_ || active().size_bytes < index_saved_at_ + index_save_bytes) co_return;
+    rolling_ = true; // nobody else writes these files, and no index entry is added, meanwhile
+    auto s = segments_.back();
+    index_saved_at_ = s->size_bytes;
+    const std::pair<const char*, std::vector<std::byte>> files[] = {{".index", s->offsets.encode()}, {".timeindex", s->times.encode()}};
+    for (const auto& [suffix, content] : files) {
+        auto opened = co_await env_.world.disk->open(path(segment_file_name(s->base, suffix)), runtime::open_mode::create);
+        if (!opened) break; // only a longer scan
+        std::unique_ptr<runtime::file> f = std::move(*opened);
+        auto wrote = co_await runtime::write(*f, 0, content);
+        if (!wrote) break;
+    }
+    rolling_ = false;
+    if (!queue_.empty()) shard_.join(runtime::phase::append, appender_);
+    resume_stopper();
 }
 
 runtime::task<result<void>> partition_log::write_snapshot() {
@@ -207,7 +234,7 @@ runtime::task<result<void>> partition_log::write_snapshot() {
     auto bytes = snapshot_source(at);
     if (bytes.empty()) co_return result<void>{};
     auto wrote = co_await runtime::replace_whole(*env_.world.disk, directory_, segment_file_name(at, ".snapshot"), std::move(bytes));
-    if (!wrote) co_return storage_failed();
+    if (!wrote) co_return not_done(wrote.error());
     std::erase(snapshots_, at);
     snapshots_.push_back(at);
     while (snapshots_.size() > snapshots_max) {
@@ -219,39 +246,52 @@ runtime::task<result<void>> partition_log::write_snapshot() {
 }
 
 runtime::task<void> partition_log::roll(log_offset base) {
-    bool ok = true, provisional = false;
-    if (flushed_ < active().base) ok = (co_await flush_to(active().base)).has_value();
+    result<void> outcome;
+    bool provisional = false;
+    if (flushed_ < active().base) outcome = co_await flush_to(active().base);
     std::shared_ptr<segment> old = segments_.back();
     std::shared_ptr<segment> fresh;
-    if (ok && old->size_bytes == 0 && old->base == base) ok = false; // nothing would change
-    if (ok) {
+    if (outcome && old->size_bytes == 0 && old->base == base) outcome = storage_failed(); // nothing would change
+    std::string name;
+    if (outcome) {
         // What is not flushed yet may lose its end in a power cut that leaves the new segment, and recovery has to know.
         provisional = flushed_ < written_;
-        auto name = segment_file_name(base, log_suffix(provisional));
-        auto opened = co_await env_.world.disk->open(path(name), runtime::open_mode::create_new);
-        ok = opened.has_value();
-        if (ok) {
+        name = path(segment_file_name(base, log_suffix(provisional)));
+        auto opened = co_await env_.world.disk->open(name, runtime::open_mode::create_new);
+        if (opened) {
             fresh = std::make_shared<segment>();
             fresh->base = base;
             fresh->provisional = provisional;
             fresh->file = std::move(*opened);
             fresh->indexes_loaded = fresh->content_known = true;
+        } else {
+            outcome = not_done(opened.error());
         }
     }
-    if (ok) ok = (co_await trim(*old)).has_value();
-    if (ok) {
+    if (outcome) outcome = co_await trim(*old);
+    if (outcome) {
         old->finish_times();
-        ok = (co_await write_indexes(*old)).has_value();
+        outcome = co_await write_indexes(*old);
     }
-    if (ok) ok = (co_await write_snapshot()).has_value();
+    if (outcome) outcome = co_await write_snapshot();
+    if (!outcome && outcome.error() == errc::no_space && !failed_) {
+        bool gone = true;
+        if (fresh) gone = (co_await env_.world.disk->remove(name)).has_value(); // the next roll makes it again
+        if (gone) {
+            co_await undo_unwritten();
+            co_return;
+        }
+    }
     rolling_ = false;
-    if (!ok) {
+    if (!outcome) {
         fail_everything();
         co_return;
     }
     directory_dirty_ = true;
     reserve_step_ = 0;
+    index_saved_at_ = 0;
     segments_.push_back(fresh);
+    if (!scope_.closed()) scope_.spawn(sum_segment(old, old->file, written_));
     env_.descriptors->used(*old);
     flush_wanted_ = written_;
     shard_.join(runtime::phase::commit, flusher_);

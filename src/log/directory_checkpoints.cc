@@ -61,6 +61,11 @@ log_offset directory_checkpoints::recovery_point(const topic_partition& at, topi
     return point->second;
 }
 
+bool directory_checkpoints::knows(const topic_partition& at, topic_id id) const {
+    auto topic = recovery_topics.find(at.topic);
+    return topic != recovery_topics.end() && topic->second == id && recovery_points.contains(at);
+}
+
 std::optional<topic_partition> directory_checkpoints::parse_directory_name(std::string_view name) {
     auto dash = name.rfind('-');
     if (dash == std::string_view::npos || dash == 0) return std::nullopt;
@@ -69,13 +74,27 @@ std::optional<topic_partition> directory_checkpoints::parse_directory_name(std::
     return topic_partition{std::string{name.substr(0, dash)}, {*partition}};
 }
 
-runtime::task<result<bool>> directory_checkpoints::load(runtime::disk& disk, std::string directory) {
+runtime::task<void> directory_checkpoints::read(runtime::disk& disk, std::string directory) {
     auto points = co_await runtime::read_whole(disk, directory + "/" + recovery_file, checkpoint_bytes_max);
     if (points) decode(*points, recovery_points); // unreadable: as if there were none, which only costs a longer scan
     auto topics = co_await runtime::read_whole(disk, directory + "/" + topics_file, checkpoint_bytes_max);
     if (topics) decode(*topics, recovery_topics);
     auto starts = co_await runtime::read_whole(disk, directory + "/" + start_file, checkpoint_bytes_max);
     if (starts) decode(*starts, start_offsets);
+}
+
+runtime::task<runtime::result<void>> directory_checkpoints::lower_recovery_point(runtime::disk& disk, std::string directory, topic_partition of,
+                                                                                log_offset to) {
+    directory_checkpoints all;
+    co_await all.read(disk, directory);
+    auto at = all.recovery_points.find(of);
+    if (at == all.recovery_points.end() || at->second <= to) co_return runtime::result<void>{};
+    at->second = to;
+    co_return co_await runtime::replace_whole(disk, std::move(directory), recovery_file, encode(all.recovery_points));
+}
+
+runtime::task<result<bool>> directory_checkpoints::load(runtime::disk& disk, std::string directory) {
+    co_await read(disk, directory);
     auto removed = co_await disk.remove(directory + "/" + clean_mark);
     bool clean = removed.has_value();
     if (!clean && removed.error() != runtime::errc::not_found) co_return storage_failed();
@@ -85,7 +104,7 @@ runtime::task<result<bool>> directory_checkpoints::load(runtime::disk& disk, std
     co_return clean;
 }
 
-runtime::task<result<void>> directory_checkpoints::save(runtime::disk& disk, std::string directory) {
+runtime::task<result<void>> directory_checkpoints::save_points(runtime::disk& disk, std::string directory) {
     auto points = co_await runtime::replace_whole(disk, directory, recovery_file, encode(recovery_points));
     if (!points) co_return storage_failed();
     // After the points: with those of an earlier stop they would vouch for what nobody flushed.
@@ -93,6 +112,12 @@ runtime::task<result<void>> directory_checkpoints::save(runtime::disk& disk, std
     if (!topics) co_return storage_failed();
     auto starts = co_await runtime::replace_whole(disk, directory, start_file, encode(start_offsets));
     if (!starts) co_return storage_failed();
+    co_return result<void>{};
+}
+
+runtime::task<result<void>> directory_checkpoints::save(runtime::disk& disk, std::string directory) {
+    auto saved = co_await save_points(disk, directory);
+    if (!saved) co_return saved;
     auto mark = co_await runtime::replace_whole(disk, directory, clean_mark, to_bytes("{\"version\":0,\"brokerEpoch\":-1}"));
     if (!mark) co_return storage_failed();
     co_return result<void>{};

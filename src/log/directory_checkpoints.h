@@ -25,8 +25,17 @@ class directory_checkpoints {
     // Below it all was flushed at the last clean stop; zero if nothing is known of this topic.
     log_offset recovery_point(const topic_partition& at, topic_id id) const;
 
+    // Of this topic something is known, even if nothing was ever flushed: its names were durable then.
+    bool knows(const topic_partition& at, topic_id id) const;
+
     // Reads what is there and removes the mark; true if the mark was there.
     runtime::task<result<bool>> load(runtime::disk& disk, std::string directory);
+    // The same without the mark, and nothing is changed.
+    runtime::task<void> read(runtime::disk& disk, std::string directory);
+    // For who gives records up while no broker runs.
+    static runtime::task<runtime::result<void>> lower_recovery_point(runtime::disk& disk, std::string directory, topic_partition of, log_offset to);
+    // While the broker runs: everything but the mark.
+    runtime::task<result<void>> save_points(runtime::disk& disk, std::string directory);
     // At a clean stop, after every log is closed.
     runtime::task<result<void>> save(runtime::disk& disk, std::string directory);
 

@@ -15,6 +15,7 @@ namespace millrace::log {
 
 class committer;
 class directory_checkpoints;
+class space_guard;
 struct segment;
 
 // Closed segments whose file and indexes are loaded, oldest use first. One per shard.
@@ -57,6 +58,7 @@ struct environment {
     descriptor_budget* descriptors = nullptr;
     reserve_budget* reserves = nullptr;
     const directory_checkpoints* checkpoints = nullptr; // as read at start; may be null
+    space_guard* space = nullptr; // null: there is always room
 };
 
 } // namespace millrace::log

@@ -57,6 +57,11 @@ runtime::task<void> partition_log::flush_loop() {
         if (epochs_dirty_) {
             epochs_dirty_ = false;
             auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, "leader-epoch-checkpoint", epochs_.encode());
+            if (!saved && saved.error() == runtime::errc::no_space) {
+                epochs_dirty_ = true;
+                refuse_flushes();
+                break;
+            }
             if (!saved) {
                 fail_everything();
                 break;
@@ -144,11 +149,11 @@ runtime::task<result<void>> partition_log::flush_to(log_offset up_to) {
             waiter = h;
             log.request_flush(*this);
         }
-        bool await_resume() const noexcept { return res >= 0; }
+        int await_resume() const noexcept { return res; }
     };
     awaiter flushed{*this, up_to};
-    bool ok = co_await flushed;
-    if (!ok) co_return storage_failed();
+    int res = co_await flushed;
+    if (res < 0) co_return not_done(runtime::from_errno(res));
     co_return result<void>{};
 }
 

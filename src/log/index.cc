@@ -10,6 +10,13 @@ std::uint64_t offset_index::position_for(std::int64_t relative_offset) const {
     return above == entries_.begin() ? 0 : static_cast<std::uint64_t>((above - 1)->position);
 }
 
+std::optional<offset_entry> offset_index::entry_for(std::int64_t relative_offset) const {
+    auto above = std::upper_bound(entries_.begin(), entries_.end(), relative_offset,
+                                  [](std::int64_t sought, const offset_entry& e) { return sought < e.relative_offset; });
+    if (above == entries_.begin()) return std::nullopt;
+    return *(above - 1);
+}
+
 std::uint64_t offset_index::border_before(std::uint64_t position, std::int64_t relative_limit) const {
     auto above = std::partition_point(entries_.begin(), entries_.end(), [&](const offset_entry& e) {
         return static_cast<std::uint64_t>(e.position) <= position && e.relative_offset < relative_limit;

@@ -24,8 +24,14 @@ class offset_index {
     void append(std::int32_t relative_offset, std::int32_t position) { entries_.push_back({relative_offset, position}); }
     // The place of the last entry at or below; zero if there is none.
     std::uint64_t position_for(std::int64_t relative_offset) const;
+    // The entry that says so.
+    std::optional<offset_entry> entry_for(std::int64_t relative_offset) const;
     // The last batch start that the index knows at or below `position` and wholly below `relative_limit`.
     std::uint64_t border_before(std::uint64_t position, std::int64_t relative_limit) const;
+    // Forgets what lies at or behind `relative_limit`.
+    void cut(std::int64_t relative_limit) {
+        while (!entries_.empty() && entries_.back().relative_offset >= relative_limit) entries_.pop_back();
+    }
     std::size_t size() const { return entries_.size(); }
     void clear() { entries_ = {}; }
     const std::vector<offset_entry>& entries() const { return entries_; }
@@ -52,6 +58,9 @@ class time_index {
     // Every record before this relative offset is older than `t`; 0 if nothing is known.
     std::int32_t offset_for(timestamp_ms t) const;
     std::optional<time_entry> last() const;
+    void cut(std::int64_t relative_limit) {
+        while (!entries_.empty() && entries_.back().relative_offset >= relative_limit) entries_.pop_back();
+    }
     std::size_t size() const { return entries_.size(); }
     void clear() { entries_ = {}; }
 

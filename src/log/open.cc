@@ -1,8 +1,11 @@
 // Creating a partition, and bringing one back after a stop or a crash.
 #include "log/directory_checkpoints.h"
+#include "log/header_scan.h"
+#include "log/own_checkpoint.h"
 #include "log/partition_log.h"
 #include "log/text_lines.h"
 #include "runtime/random.h"
+#include "runtime/report.h"
 
 namespace millrace::log {
 
@@ -27,6 +30,13 @@ std::optional<log_offset> offset_in_name(const std::string& name, std::string_vi
 std::optional<log_offset> segment_in_name(const std::string& name) {
     auto base = offset_in_name(name, log_suffix(false));
     return base ? base : offset_in_name(name, log_suffix(true));
+}
+// One that differs in a single character is the one that is wanted, damaged: two random ones have none in common.
+bool is_damaged(const topic_id& stored, const topic_id& wanted) {
+    const auto a = stored.to_string(), b = wanted.to_string();
+    int differ = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) differ += a[i] != b[i];
+    return differ == 1;
 }
 bool is_leftover(const std::string& name) {
     return name.ends_with(".deleted") || name.ends_with(".tmp") || name.ends_with(".cleaned") || name.ends_with(".swap");
@@ -56,30 +66,57 @@ runtime::task<result<std::unique_ptr<partition_log>>> partition_log::open(enviro
     co_return std::move(log);
 }
 
+std::unexpected<errc> partition_log::refuse(errc why, const std::string& file, std::optional<std::uint64_t> byte,
+                                            const std::string& text) const {
+    runtime::report(runtime::severity::error, (file.empty() ? directory_ : path(file)) +
+                                                  (byte ? ": byte " + std::to_string(*byte) : "") + ": " + text);
+    return std::unexpected{why};
+}
+
+std::unexpected<errc> partition_log::disk_refuses(runtime::errc why, const std::string& file) const {
+    return refuse(not_done(why).error(), file, std::nullopt, runtime::describe(why));
+}
+
+void partition_log::report_cut(const std::string& file, std::uint64_t byte, std::uint64_t bytes, const std::string& why,
+                               log_offset end) const {
+    runtime::report(runtime::severity::warning, path(file) + ": byte " + std::to_string(byte) + ": " + why + ": cut " +
+                                                    std::to_string(bytes) + " bytes that no flush had confirmed; the log ends at offset " +
+                                                    std::to_string(end.value));
+}
+
+log_offset partition_log::recovery_point() const {
+    auto at = directory_checkpoints::parse_directory_name(name_in(directory_));
+    return at && env_.checkpoints ? env_.checkpoints->recovery_point(*at, id_) : log_offset{0};
+}
+
 runtime::task<result<bool>> partition_log::check_metadata() {
-    auto stored = co_await runtime::read_whole(*env_.world.disk, path("partition.metadata"), small_file_bytes_max);
+    constexpr const char* name = "partition.metadata";
+    auto stored = co_await runtime::read_whole(*env_.world.disk, path(name), small_file_bytes_max);
     if (stored) {
         std::string_view text = as_text(*stored);
         constexpr std::string_view key = "topic_id: ";
         auto at = text.find(key);
         auto known = at == std::string_view::npos ? std::nullopt : uuid::parse(text.substr(at + key.size(), 22));
-        if (!known) co_return std::unexpected{errc::corrupt};
-        if (id_.is_zero()) id_ = *known;
-        if (*known != id_) co_return std::unexpected{errc::wrong_topic};
-        co_return true;
+        if (id_.is_zero() && known) id_ = *known;
+        if (known && *known == id_ && text.starts_with("version: 0\n")) co_return true;
+        if (known && *known != id_ && !is_damaged(*known, id_)) co_return std::unexpected{errc::wrong_topic};
+        if (id_.is_zero()) co_return refuse(errc::corrupt, name, 0, "no topic id can be read");
+        runtime::report(runtime::severity::warning, path(name) + ": damaged; written again for topic id " + id_.to_string());
+    } else if (stored.error() != runtime::errc::not_found) {
+        co_return disk_refuses(stored.error(), name);
     }
-    if (stored.error() != runtime::errc::not_found) co_return storage_failed();
     auto content = to_bytes("version: 0\ntopic_id: " + id_.to_string());
-    auto wrote = co_await runtime::replace_whole(*env_.world.disk, directory_, "partition.metadata", std::move(content));
-    if (!wrote) co_return storage_failed();
+    auto wrote = co_await runtime::replace_whole(*env_.world.disk, directory_, name, std::move(content));
+    if (!wrote) co_return disk_refuses(wrote.error(), name);
     co_return false;
 }
 
 runtime::task<result<void>> partition_log::create() {
     auto made = co_await env_.world.disk->make_directory(directory_);
-    if (!made && made.error() != runtime::errc::exists) co_return storage_failed();
-    auto opened = co_await env_.world.disk->open(path(segment_file_name(start_, ".log")), runtime::open_mode::create_new);
-    if (!opened) co_return storage_failed();
+    if (!made && made.error() != runtime::errc::exists) co_return disk_refuses(made.error(), "");
+    std::string name = segment_file_name(start_, ".log");
+    auto opened = co_await env_.world.disk->open(path(name), runtime::open_mode::create_new);
+    if (!opened) co_return disk_refuses(opened.error(), name);
     auto first = std::make_shared<segment>();
     first->base = start_;
     first->file = std::move(*opened);
@@ -91,25 +128,39 @@ runtime::task<result<void>> partition_log::create() {
     if (!own) co_return storage_failed();
     auto parent = co_await env_.world.disk->sync_directory(parent_of(directory_));
     if (!parent) co_return storage_failed();
+    recovered_ = true;
     co_return result<void>{};
 }
 
 runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     auto listed = co_await env_.world.disk->list(directory_);
-    if (!listed && listed.error() != runtime::errc::not_found) co_return storage_failed();
-    if (!listed) co_return co_await create();
+    if (!listed && listed.error() != runtime::errc::not_found) co_return disk_refuses(listed.error(), "");
+    if (!listed) {
+        if (recovery_point() > log_offset{0})
+            co_return refuse(errc::corrupt, "", std::nullopt,
+                             "missing, although records up to offset " + std::to_string(recovery_point().value) +
+                                 " were flushed here: put the directory back, or delete the topic");
+        co_return co_await create();
+    }
+    std::vector<log_offset> sums;
     for (auto& entry : *listed) {
         if (is_leftover(entry.name)) {
             auto removed = co_await env_.world.disk->remove(path(entry.name));
             (void)removed; // tried again at the next open
         } else if (auto base = segment_in_name(entry.name)) {
+            if (entry.is_directory) co_return refuse(errc::corrupt, entry.name, std::nullopt, "is a directory: move it away and put the segment back");
             auto s = std::make_shared<segment>();
             s->base = *base;
             s->provisional = entry.name.ends_with(log_suffix(true));
             s->size_bytes = entry.size_bytes;
+            s->checked.set_foreign(entry.size_bytes);
             segments_.push_back(std::move(s));
         } else if (auto at = offset_in_name(entry.name, ".snapshot")) {
             snapshots_.push_back(*at);
+        } else if (auto whose = offset_in_name(entry.name, block_sums::suffix)) {
+            sums.push_back(*whose);
+        } else if (auto of = offset_in_name(entry.name, ".txnindex")) {
+            if (entry.size_bytes > 0) transaction_indexes_.push_back(*of);
         }
     }
     auto started = co_await runtime::read_whole(*env_.world.disk, path("log-start-offset"), small_file_bytes_max);
@@ -119,7 +170,19 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         auto number = parse_number<std::int64_t>(take_line(text));
         if (version == "0" && number) start_ = {*number};
     }
+    for (auto of : sums) // of segments that are gone
+        if (std::none_of(segments_.begin(), segments_.end(), [&](const auto& s) { return s->base == of; })) {
+            auto removed = co_await env_.world.disk->remove(path(segment_file_name(of, block_sums::suffix)));
+            (void)removed;
+        }
     if (segments_.empty()) {
+        auto metadata = co_await check_metadata(); // first: it may be another topic's
+        if (!metadata) co_return std::unexpected{metadata.error()};
+        if (recovery_point() > start_)
+            co_return refuse(errc::corrupt, "", std::nullopt,
+                             "holds no segment, although records up to offset " + std::to_string(recovery_point().value) +
+                                 " were flushed here: put the files back, or give the records up with `millrace log recover --write " +
+                                 directory_ + "`");
         end_ = written_ = flushed_ = start_;
         co_return co_await create();
     }
@@ -135,34 +198,56 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     std::optional<log_offset> unsafe_from;
     if (!clean_shutdown) {
         if (first > 0) --first; // only the last two can hold unflushed bytes
-        unsafe_from = log_offset{0};
-        auto at = directory_checkpoints::parse_directory_name(name_in(directory_));
-        if (at && env_.checkpoints) unsafe_from = env_.checkpoints->recovery_point(*at, id_);
+        unsafe_from = recovery_point();
         while (first + 1 < segments_.size() && segments_[first + 1]->base <= *unsafe_from) ++first;
     }
     log_offset end = segments_[first]->base;
+    auto epochs = co_await runtime::read_whole(*env_.world.disk, path("leader-epoch-checkpoint"), small_file_bytes_max);
+    if (!epochs && epochs.error() != runtime::errc::not_found) co_return disk_refuses(epochs.error(), "leader-epoch-checkpoint");
+    if (epochs) (void)epochs_.decode(*epochs); // the scan holds batches against it
     std::size_t last = first;
     bool torn = false;
+    std::vector<bool> wrote(segments_.size(), false);
+    bool names_safe = checkpoints_know(env_, directory_, id_); // they were durable when the checkpoint was written
     for (std::size_t i = first; i < segments_.size() && !torn; ++i) {
         // The segment before it has lost its end: nothing behind that was ever acknowledged as flushed.
         if (i > first && segments_[i]->provisional && segments_[i]->base > end) break;
         last = i;
-        if (segments_[i]->base < end) co_return std::unexpected{errc::corrupt};
+        if (segments_[i]->base < end)
+            co_return refuse(errc::corrupt, segment_file_name(segments_[i]->base, ".log"), std::nullopt,
+                             "begins at an offset that the segment before it has too; one of the two does not belong here");
         end = segments_[i]->base;
+        recovery_wrote_ = false;
         auto scanned = co_await scan_segment(segments_[i], unsafe_from, end, torn);
         if (!scanned) co_return scanned;
+        wrote[i] = recovery_wrote_;
+        if (recovery_wrote_ || (unsafe_from && segments_[i]->base >= *unsafe_from && segments_[i]->base > log_offset{0})) names_safe = false;
     }
     // Behind a torn batch nothing was ever acknowledged.
     while (segments_.size() > last + 1) {
         auto removed = co_await env_.world.disk->remove(path(log_file_name(*segments_.back())));
         if (!removed) co_return storage_failed();
         segments_.pop_back();
+        names_safe = false;
     }
+    if (end < recovery_point())
+        co_return refuse(errc::corrupt, segment_file_name(segments_.back()->base, ".log"), segments_.back()->size_bytes,
+                         "the log ends at offset " + std::to_string(end.value) + ", although records up to offset " +
+                             std::to_string(recovery_point().value) + " were flushed: restore the files from a copy, or give the "
+                             "records up with `millrace log recover --write " + directory_ + "`");
+    if (clean_shutdown && checkpoints_know(env_, directory_, id_) && end > recovery_point())
+        co_return refuse(errc::corrupt, segment_file_name(segments_.back()->base, ".log"), segments_.back()->size_bytes,
+                         "the log ends at offset " + std::to_string(end.value) + ", although it was closed at offset " +
+                             std::to_string(recovery_point().value) + ": restore the files from a copy, or give what is behind up with "
+                             "`millrace log recover --write " + directory_ + "`");
     end_ = written_ = end;
     start_ = std::min(start_, end_);
 
-    auto epochs = co_await runtime::read_whole(*env_.world.disk, path("leader-epoch-checkpoint"), small_file_bytes_max);
-    if (epochs && !epochs_.decode(*epochs)) co_return std::unexpected{errc::corrupt};
+    if (!epochs_agree(epochs, unsafe_from && first == 0 && *unsafe_from <= segments_.front()->base)) {
+        if (epochs) runtime::report(runtime::severity::warning, path("leader-epoch-checkpoint") + ": contradicts the log; rebuilt from it");
+        auto rebuilt = co_await rebuild_epochs();
+        if (!rebuilt) co_return rebuilt;
+    }
     if (epochs_.cut_end(end_)) epochs_dirty_ = true;
     for (const auto& seen : scanned_epochs_)
         if (seen.epoch > epochs_.latest() && epochs_.assign(seen.epoch, seen.start)) epochs_dirty_ = true;
@@ -185,25 +270,32 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         for (std::size_t i = first; i < segments_.size(); ++i) {
             auto s = segments_[i];
             if (!s->file) continue;
-            auto synced = co_await runtime::sync(*s->file);
-            if (!synced) co_return storage_failed();
+            if (wrote[i] || !names_safe) {
+                auto synced = co_await runtime::sync(*s->file);
+                if (!synced) co_return storage_failed();
+            }
             if (i + 1 < segments_.size()) {
                 s->finish_times();
-                auto wrote = co_await write_indexes(*s);
-                if (!wrote) co_return wrote;
+                auto indexed = co_await write_indexes(*s);
+                if (!indexed && indexed.error() != errc::no_space) co_return indexed; // on a full disk they stay in memory
                 env_.descriptors->used(*s);
+                names_safe = false;
             }
             // Not before the sync of the one in front of it: that one may be whole in the page cache only.
             if (s->provisional) {
+                names_safe = false;
                 auto named = co_await name_segment(*s);
                 if (!named) co_return named;
             }
         }
-        auto synced = co_await env_.world.disk->sync_directory(directory_);
-        if (!synced) co_return storage_failed();
+        if (!names_safe) {
+            auto synced = co_await env_.world.disk->sync_directory(directory_);
+            if (!synced) co_return storage_failed();
+        }
         directory_dirty_ = false;
     }
     flushed_ = end_;
+    recovered_ = true;
     co_return result<void>{};
 }
 

@@ -9,11 +9,13 @@
 #include "log/environment.h"
 #include "log/epoch_cache.h"
 #include "log/errc.h"
+#include "log/header_scan.h"
 #include "log/known_places.h"
 #include "log/log_config.h"
 #include "log/read_window.h"
 #include "log/recent_batches.h"
 #include "log/segment.h"
+#include "log/space_guard.h"
 #include "records/batch.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
@@ -27,7 +29,8 @@
 
 namespace millrace::log {
 
-// One validated, already patched batch. `done`: res >= 0: written and readable; < 0: -errno.
+// One validated, already patched batch. `done`: res >= 0: written and readable; < 0: -errno; -ENOSPC: not written, and the log
+// goes on without it.
 struct append_entry : runtime::completion, hook_of<struct append_tag> {
     append_entry() { kind = runtime::step::append_written; }
     explicit append_entry(done_fn fn) : completion{fn, runtime::step::append_written} {}
@@ -38,7 +41,7 @@ struct append_entry : runtime::completion, hook_of<struct append_tag> {
     leader_epoch epoch = no_epoch;
 };
 
-// `done`: res >= 0: flushed_offset() >= up_to; < 0: the directory is offline.
+// `done`: res >= 0: flushed_offset() >= up_to; -ENOSPC: not now; else < 0: the directory is offline.
 struct flush_waiter : runtime::completion, hook_of<struct flush_tag> {
     flush_waiter() { kind = runtime::step::flushed; }
     explicit flush_waiter(done_fn fn) : completion{fn, runtime::step::flushed} {}
@@ -47,11 +50,13 @@ struct flush_waiter : runtime::completion, hook_of<struct flush_tag> {
 
 // A run of whole batches in one segment. `pin` keeps the file open; unlinking the name does not hurt it.
 struct slice {
+    // `end`: the first offset behind it, where that is known without a look.
     std::shared_ptr<runtime::file> pin;
     runtime::file* file = nullptr;
     std::uint64_t position = 0;
     std::uint32_t length = 0;
     log_offset first_batch_base = no_offset;
+    log_offset end = no_offset;
 };
 
 struct timestamp_and_offset {
@@ -72,7 +77,9 @@ struct producer_snapshot {
 
 class partition_log {
   public:
+    static constexpr std::uint64_t index_save_bytes = 8 << 20;
     static constexpr std::size_t snapshots_max = 2;
+    static constexpr std::size_t check_bytes_max = 4 << 20;   // of a slice that an earlier process left, at a time
     static constexpr std::size_t batch_bytes_max = 256 << 20; // what a scan believes of a length field
 
     // Creates the partition, durably with its directories' entries, or recovers it.
@@ -88,6 +95,8 @@ class partition_log {
     topic_id id() const { return id_; }
     const std::string& directory() const { return directory_; }
     bool offline() const { return failed_; }
+    // `own`: for what this broker writes itself, which may go on for longer.
+    bool has_room(bool own) const;
 
     // REQUIRES: entry.base_offset >= end_offset().
     void append(append_entry& entry);
@@ -115,6 +124,8 @@ class partition_log {
 
     // Durable when done. REQUIRES: new_start is not above the high watermark, which only the caller knows.
     runtime::task<result<void>> delete_records(log_offset new_start);
+    // Writes the active segment's indexes if it has grown by `index_save_bytes` since: the scan after a crash begins at them.
+    runtime::task<void> save_active_index();
     // Flushes, writes indexes and the producer snapshot. No append may follow.
     runtime::task<result<void>> close();
     // Renames the directory away, then deletes it.
@@ -125,8 +136,15 @@ class partition_log {
 
     // Asked at roll and close for the producer state of everything below the offset given (end_offset()).
     std::function<std::vector<std::byte>(log_offset)> snapshot_source;
+    // Called when appends found no room and were undone: what was appended behind written_offset() never was; their entries
+    // are answered with -ENOSPC afterwards.
+    std::function<void()> unwritten_lost;
     // The newest snapshot not beyond the end of the log; empty bytes if none.
     runtime::task<result<producer_snapshot>> latest_snapshot();
+    // Kafka's `.txnindex` files: aborted transactions, by the segment that their markers lie in.
+    runtime::task<result<std::vector<std::vector<std::byte>>>> transaction_indexes();
+    // Adds an entry to that of the segment that holds `marker`; durable when done.
+    runtime::task<result<void>> add_to_transaction_index(log_offset marker, std::vector<std::byte> entry);
     // Every stored batch that ends at or after `from`, in order.
     runtime::task<result<void>> replay(log_offset from, std::function<void(records::batch_view)> each);
 
@@ -176,9 +194,17 @@ class partition_log {
     runtime::task<result<void>> create();
     runtime::task<result<void>> recover(bool clean_shutdown);
     runtime::task<result<bool>> check_metadata(); // false: there were none, and now there are
+    bool epochs_agree(const runtime::result<std::vector<std::byte>>& stored, bool all_scanned);
+    runtime::task<result<void>> rebuild_epochs();
+    log_offset recovery_point() const; // what the checkpoint says was flushed
+    // Says which file stands in the way, where in it, and what to do about it.
+    std::unexpected<errc> refuse(errc why, const std::string& file, std::optional<std::uint64_t> byte, const std::string& text) const;
+    std::unexpected<errc> disk_refuses(runtime::errc why, const std::string& file) const;
+    void report_cut(const std::string& file, std::uint64_t byte, std::uint64_t bytes, const std::string& why, log_offset end) const;
     // recovery_scan.cc
     runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from, log_offset& end,
                                              bool& torn);
+    runtime::task<bool> index_leads_to_batch(segment& s);
     runtime::task<result<void>> write_back(segment& s, const read_window& checked, std::uint64_t& from, std::uint64_t to);
     // append.cc
     bool run_appends();
@@ -192,6 +218,10 @@ class partition_log {
     runtime::task<result<void>> trim(segment& s);
     runtime::task<void> settle_reserve();
     runtime::task<result<void>> write_snapshot();
+    // no_space.cc
+    runtime::task<void> undo_unwritten();
+    void refuse_all(intrusive_list<append_entry, append_tag>& entries);
+    void refuse_flushes();
     // flush.cc
     bool run_flush();
     runtime::task<void> flush_loop();
@@ -202,7 +232,19 @@ class partition_log {
     std::optional<slice> try_read_on(log_offset from, std::uint32_t bytes_max, log_offset limit, bool at_least_one_batch);
     std::uint64_t start_for(log_offset from, const segment& s);
     void add_place(log_offset next, const segment& s, std::uint64_t position);
+    std::unexpected<errc> refuse_batch(log_offset segment_base, const header_scan::batch& before);
+    runtime::task<result<void>> build_indexes(log_offset base, std::shared_ptr<runtime::file> file, std::uint64_t size,
+                                              offset_index& offsets, time_index& times);
+    runtime::task<result<void>> replace_indexes(segment& s);
     runtime::task<result<void>> load(segment& s);
+    // segment_sums.cc
+    runtime::task<void> sum_segment(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, log_offset end);
+    runtime::task<result<void>> load_sums(segment& s);
+    runtime::task<result<bool>> check_blocks(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, std::uint64_t from,
+                                             std::uint64_t to, std::uint64_t& bad);
+    // check_slice.cc
+    runtime::task<result<void>> end_slice_before(slice& of, std::uint64_t limit);
+    runtime::task<result<void>> check_slice(std::shared_ptr<segment> s, slice& of, log_offset begins_at, log_offset segment_end);
     // time_lookup.cc
     runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<runtime::file> file,
                                                                          std::uint64_t position, std::uint32_t size_bytes,
@@ -223,10 +265,13 @@ class partition_log {
     epoch_cache epochs_;
     bool epochs_dirty_ = false;
     std::vector<epoch_entry> scanned_epochs_; // during recovery
+    bool recovery_wrote_ = false;             // likewise, to the segment that was scanned last
+    std::int64_t damage_told_ = -1; // where; one line for each place, however often it is asked for
 
     log_offset start_{0}, end_{0}, written_{0}, flushed_{0};
-    bool failed_ = false, closing_ = false;
+    bool failed_ = false, closing_ = false, recovered_ = false;
     bool rolling_ = false, write_in_flight_ = false, flush_running_ = false;
+    std::uint64_t index_saved_at_ = 0; // size of the active segment then
     bool directory_dirty_ = false; // a file was created in it
     log_offset flush_wanted_{0};
     std::uint64_t uncommitted_batches_ = 0, uncommitted_bytes_ = 0; // since the last commit began
@@ -245,6 +290,7 @@ class partition_log {
     removal_timer removal_timer_;
     std::coroutine_handle<> stopper_{}; // close() or remove() waiting for appends to settle
     std::vector<log_offset> snapshots_; // on disk, oldest first
+    std::vector<log_offset> transaction_indexes_; // likewise, by segment
     std::int64_t jitter_ms_ = 0;
     runtime::scope scope_;
 };

@@ -1,6 +1,7 @@
 // Finding batches: by offset in memory and by index, for readers and for replay.
 #include "log/header_scan.h"
 #include "log/partition_log.h"
+#include "records/validate.h"
 
 namespace millrace::log {
 
@@ -44,7 +45,7 @@ std::optional<result<slice>> partition_log::try_read(log_offset from, std::uint3
     auto s = segment_for(b.segment_base);
     if (!s->file) return std::nullopt;
     const recent_batch& end = recent_[low];
-    return result<slice>{slice{s->file, s->file.get(), b.position, end.position + end.size_bytes - b.position, b.base}};
+    return result<slice>{slice{s->file, s->file.get(), b.position, end.position + end.size_bytes - b.position, b.base, end.last + 1}};
 }
 
 // From where an earlier read ended. The bytes that will be sent say where the slice ends: a small slice costs one look at the file.
@@ -56,6 +57,7 @@ std::optional<slice> partition_log::try_read_on(log_offset from, std::uint32_t b
     auto s = segment_for(place.segment_base);
     if (s->base != place.segment_base || !s->file || place.position + records::header_size > s->size_bytes) return std::nullopt;
     auto length = static_cast<std::size_t>(std::min<std::uint64_t>(std::max<std::uint64_t>(bytes_max, records::header_size), s->size_bytes - place.position));
+    if (!s->checked.covers(place.position, place.position + length)) return std::nullopt;
     auto seen = s->file->peek(place.position, length, s->size_bytes);
     if (seen.empty()) return std::nullopt;
     header_scan::batch b{};
@@ -71,6 +73,7 @@ std::optional<slice> partition_log::try_read_on(log_offset from, std::uint32_t b
         out.length += b.size_bytes;
         next = b.last + 1;
     }
+    out.end = next;
     const auto end = place.position + out.length;
     if (end < s->size_bytes) places_->move(known, next, {s->base, end});
     else places_->move(known, no_offset, {}); // the next segment is found by its name
@@ -102,49 +105,88 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
     if (quick) co_return *quick;
     limit = std::min(limit, written_);
     slice out;
+    bool index_built = false;
     while (from < limit) {
         auto s = segment_for(from);
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
         if (!loaded) co_return std::unexpected{loaded.error()};
         std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
-        header_scan scan{file, start_for(from, *s), s->size_bytes};
-        bool found = false;
+        const auto position = start_for(from, *s);
+        auto by_index = s->offsets.entry_for(from - s->base);
+        if (by_index && static_cast<std::uint64_t>(by_index->position) != position) by_index.reset();
+        header_scan scan{file, position, s->size_bytes};
+        bool found = false, misled = false;
         header_scan::batch b{};
         while (!scan.at_end() && !found) {
             if (!scan.ready()) {
                 auto filled = co_await scan.fill();
                 if (!filled) co_return std::unexpected{filled.error()};
             }
-            if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
+            const bool first = b.size_bytes == 0;
+            const bool taken = scan.take(b);
+            if (first && by_index && (!taken || b.last - s->base != by_index->relative_offset)) {
+                misled = true;
+                break;
+            }
+            if (!taken) co_return refuse_batch(s->base, b);
             found = b.last >= from;
+        }
+        if (misled && std::exchange(index_built, true)) co_return std::unexpected{errc::corrupt};
+        if (misled) {
+            auto built = co_await replace_indexes(*s);
+            if (!built) co_return std::unexpected{built.error()};
+            continue;
         }
         if (!found) { // the offsets sought are gone from this segment: on to the next one
             if (segment_end <= from) break;
             from = segment_end;
             continue;
         }
+        if (b.last < b.base || b.last >= segment_end) co_return refuse_batch(s->base, {{}, {}, {}, {}, b.position, 0});
         if (b.last >= limit || (b.size_bytes > bytes_max && !at_least_one_batch)) break;
         out = slice{file, file.get(), b.position, b.size_bytes, b.base};
         std::uint64_t reach = b.position + bytes_max;
         std::uint64_t border = s->offsets.border_before(std::min(reach, s->size_bytes), limit - s->base);
         log_offset next = b.last + 1;
+        std::uint32_t without_last = 0; // the slice without its last batch
         if (border > b.position) {
             out.length = std::max(out.length, static_cast<std::uint32_t>(border - b.position));
             scan.seek(border);
             next = no_offset; // the next header says it
+            without_last = b.size_bytes;
         }
         while (!scan.at_end()) {
             if (!scan.ready()) {
                 auto filled = co_await scan.fill();
                 if (!filled) co_return std::unexpected{filled.error()};
             }
-            if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
+            if (!scan.take(b)) break; // the next reader meets it
             if (next == no_offset) next = b.base;
+            if (b.base < next) { // one of the two claims too much
+                if (without_last == 0) co_return refuse_batch(s->base, {{}, {}, {}, {}, out.position, 0});
+                out.length = without_last;
+                next = no_offset;
+                break;
+            }
             if (b.last >= limit || b.position + b.size_bytes > reach) break;
+            without_last = out.length;
             out.length = static_cast<std::uint32_t>(b.position + b.size_bytes - out.position);
             next = b.last + 1;
         }
+        if (!s->checked.covers(position, out.position + out.length)) {
+            slice looked = out; // from where the search began: damage may have hidden what was sought
+            looked.position = position;
+            looked.length += static_cast<std::uint32_t>(out.position - position);
+            const auto length = looked.length;
+            auto good = co_await check_slice(s, looked, s->base, segment_end);
+            if (!good) co_return std::unexpected{good.error()};
+            const auto end = looked.position + looked.length;
+            if (end <= out.position) co_return std::unexpected{errc::corrupt};
+            out.length = static_cast<std::uint32_t>(end - out.position);
+            if (looked.length != length) break; // its end was not looked for
+        }
+        out.end = next;
         // At the end of a segment the next one is found by its name.
         if (next != no_offset && out.position + out.length < s->size_bytes) add_place(next, *s, out.position + out.length);
         break;
@@ -152,57 +194,14 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
     co_return out;
 }
 
-// The segment's file and indexes. A missing or wrong index is rebuilt from the headers.
-runtime::task<result<void>> partition_log::load(segment& s) {
-    bool is_active = &s == &active();
-    if (!s.file) {
-        auto opened = co_await env_.world.disk->open(path(log_file_name(s)), runtime::open_mode::write);
-        if (!opened) co_return storage_failed();
-        if (!s.file) s.file = std::move(*opened);
-    }
-    std::shared_ptr<runtime::file> file = s.file;
-    if (!s.indexes_loaded) {
-        constexpr std::size_t index_bytes_max = 1 << 30;
-        offset_index offsets;
-        time_index times;
-        auto raw = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(s.base, ".index")), index_bytes_max);
-        auto raw_times = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(s.base, ".timeindex")), index_bytes_max);
-        bool good = raw && raw_times && offsets.decode(*raw, s.size_bytes) && times.decode(*raw_times);
-        if (good && offsets.size() == 0 && s.size_bytes > 0) good = times.size() > 0; // an emptied file looks like this
-        if (!good) {
-            segment again; // as appending would have built them
-            again.base = s.base;
-            header_scan scan{file, 0, s.size_bytes};
-            header_scan::batch b{};
-            while (!scan.at_end()) {
-                if (!scan.ready()) {
-                    auto filled = co_await scan.fill();
-                    if (!filled) co_return std::unexpected{filled.error()};
-                }
-                if (!scan.take(b)) co_return std::unexpected{errc::corrupt};
-                again.note_batch(b.last, b.max_timestamp, b.size_bytes, config_.index_interval_bytes);
-            }
-            again.finish_times();
-            offsets = std::move(again.offsets);
-            times = std::move(again.times);
-        }
-        if (!s.indexes_loaded) {
-            s.offsets = std::move(offsets);
-            s.times = std::move(times);
-            s.indexes_loaded = true;
-        }
-    }
-    // Another load may have pushed this one out meanwhile.
-    if (!s.file) s.file = file;
-    if (!s.content_known) {
-        if (auto last = s.times.last()) {
-            s.max_timestamp = {last->timestamp};
-            s.max_timestamp_offset = s.base + last->relative_offset;
-        }
-        s.content_known = true;
-    }
-    if (!is_active) env_.descriptors->used(s);
-    co_return result<void>{};
+std::unexpected<errc> partition_log::refuse_batch(log_offset base, const header_scan::batch& before) {
+    if (!recovered_) return std::unexpected{errc::corrupt}; // the scan will tell
+    const auto at = before.position + before.size_bytes;
+    const auto place = base.value + static_cast<std::int64_t>(at);
+    if (std::exchange(damage_told_, place) == place) return std::unexpected{errc::corrupt};
+    return refuse(errc::corrupt, segment_file_name(base, ".log"), at,
+                  "no batch can be read here; restore the file from a copy, or give the records up with `millrace log recover --write " +
+                      directory_ + "`");
 }
 
 runtime::task<result<void>> partition_log::replay(log_offset from, std::function<void(records::batch_view)> each) {
@@ -229,6 +228,13 @@ runtime::task<result<void>> partition_log::replay(log_offset from, std::function
             if (!window.has(position, batch_bytes)) {
                 auto filled = co_await window.fill(position, batch_bytes);
                 if (!filled) co_return filled;
+            }
+            if (!s->checked.covers(position, position + batch_bytes)) {
+                auto checked = records::validate(window.view(position, batch_bytes), records::stored_rules());
+                if (!checked)
+                    co_return refuse(errc::corrupt, segment_file_name(s->base, ".log"), position,
+                                     std::string{records::name_of(checked.error())} + "; restore the file from a copy, or give the records up "
+                                     "with `millrace log recover --write " + directory_ + "`");
             }
             records::batch_view batch{window.view(position, batch_bytes)};
             if (batch.last_offset() >= from) each(batch);

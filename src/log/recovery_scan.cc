@@ -1,5 +1,7 @@
 // Recovery of one segment: where it ends, and that what is found will still be there after a power cut.
+#include "log/batch_order.h"
 #include "log/header_scan.h"
+#include "log/own_checkpoint.h"
 #include "log/partition_log.h"
 #include "records/scan.h"
 
@@ -9,9 +11,8 @@ namespace {
 constexpr std::size_t recovery_chunk_bytes = 1 << 20;
 } // namespace
 
-// Finds the end of one segment. `unsafe_from`: after an unclean stop; every batch is checked by its CRC, from the start, and
-// the tail that fails is cut; what lies at or behind that offset is written again. Without it the stored indexes are taken
-// and only the headers behind the last entry are read.
+// Finds the end of one segment: the batches behind the last index entry are checked by their CRC and by their neighbours. After an
+// unclean stop only entries below `unsafe_from` are taken, and what lies at or behind that offset is written again.
 //
 // Why written again: a stop without a reboot leaves the page cache, and that shows pages which the device refused. ext4 and
 // XFS mark them clean after a failed fsync and the next one succeeds without them (Rebello et al., "Can Applications Recover
@@ -21,15 +22,31 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
                                                         log_offset& end, bool& torn) {
     if (!s->file) {
         auto opened = co_await env_.world.disk->open(path(log_file_name(*s)), runtime::open_mode::write);
-        if (!opened) co_return storage_failed();
+        if (!opened) co_return disk_refuses(opened.error(), log_file_name(*s));
         s->file = std::move(*opened);
     }
     std::uint64_t size = s->file->size();
     s->size_bytes = size;
-    bool check = unsafe_from.has_value();
+    bool check = unsafe_from && *unsafe_from <= s->base;
     if (!check) {
         auto loaded = co_await load(*s);
-        if (!loaded) check = true;
+        if (loaded && unsafe_from) { // what was flushed is believed, as after a clean stop
+            s->offsets.cut(*unsafe_from - s->base);
+            s->times.cut(s->offsets.size() > 0 ? s->offsets.entries().back().relative_offset : 0);
+            s->max_timestamp = no_timestamp;
+            s->max_timestamp_offset = no_offset;
+            if (auto last = s->times.last()) {
+                s->max_timestamp = {last->timestamp};
+                s->max_timestamp_offset = s->base + last->relative_offset;
+            }
+        }
+        check = !loaded || !co_await index_leads_to_batch(*s);
+    }
+    header_scan::batch front{};
+    if (!check && s->offsets.size() > 0) {
+        header_scan scan{s->file, 0, size};
+        auto filled = co_await scan.fill();
+        check = !filled || !scan.take(front); // the scan from there on will say what is wrong
     }
     std::uint64_t position = 0;
     if (check) {
@@ -43,24 +60,35 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         position = static_cast<std::uint64_t>(s->offsets.entries().back().position);
         s->size_bytes = position;
         s->bytes_since_index = 0;
-        header_scan front{s->file, 0, size};
-        auto filled = co_await front.fill();
-        if (!filled) co_return filled;
-        header_scan::batch b{};
-        if (!front.take(b)) co_return std::unexpected{errc::corrupt};
-        s->first_timestamp = b.max_timestamp;
+        s->first_timestamp = front.max_timestamp;
     } else {
         s->size_bytes = 0;
         s->bytes_since_index = 0;
     }
     s->indexes_loaded = s->content_known = true;
 
+    s->checked.set_foreign(position); // the rest is looked at now
     read_window window{s->file, size, recovery_chunk_bytes};
     records::scan_limits limits;
     limits.batch_size_max = batch_bytes_max;
-    limits.base_offset_min = end;
+    batch_order order{end};
+    struct {
+        records::scanned_batch batch;
+        leader_epoch epoch;
+        bool there = false;
+    } last; // the newest batch waits for the one behind it, which may say that it is damaged
+    auto accept_last = [&] {
+        if (!std::exchange(last.there, false)) return;
+        const auto& b = last.batch;
+        auto bytes = static_cast<std::uint32_t>(b.size_bytes);
+        recent_.push({b.base_offset, b.last_offset, b.max_timestamp, s->base, static_cast<std::uint32_t>(b.position), bytes});
+        if (scanned_epochs_.empty() || scanned_epochs_.back().epoch < last.epoch) scanned_epochs_.push_back({last.epoch, b.base_offset});
+        s->note_batch(b.last_offset, b.max_timestamp, bytes, config_.index_interval_bytes);
+        end = b.last_offset + 1;
+    };
     std::uint64_t good = position; // all before it is whole
     std::uint64_t safe = position; // … and this far it need not be written again; the window holds the rest
+    std::string why = "a batch is cut short";
     while (good < size) {
         std::size_t want = std::min<std::uint64_t>(records::header_size, size - good);
         if (!window.has(good, want)) {
@@ -79,36 +107,73 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
             if (!filled) co_return filled;
             continue;
         }
-        if (step.outcome != records::scan_outcome::whole) break;
-        const auto& b = step.batch;
-        auto bytes = static_cast<std::uint32_t>(b.size_bytes);
-        recent_.push({b.base_offset, b.last_offset, b.max_timestamp, s->base, static_cast<std::uint32_t>(good), bytes});
-        leader_epoch epoch = records::batch_view{window.view(good, bytes)}.partition_leader_epoch();
-        if (scanned_epochs_.empty() || scanned_epochs_.back().epoch < epoch) scanned_epochs_.push_back({epoch, b.base_offset});
-        s->note_batch(b.last_offset, b.max_timestamp, bytes, config_.index_interval_bytes);
-        good += bytes;
+        if (step.outcome != records::scan_outcome::whole) {
+            why = records::name_of(step.why);
+            break;
+        }
+        auto b = step.batch;
+        b.position = good;
+        leader_epoch epoch = records::batch_view{window.view(good, b.size_bytes)}.partition_leader_epoch();
+        auto verdict = order.next(b.base_offset, b.last_offset, epoch);
+        // An epoch was written down before the first of its records counted as flushed.
+        if (epochs_.latest() != no_epoch && epoch > epochs_.latest() && b.last_offset < recovery_point()) verdict = batch_order::verdict::breaks;
+        if (verdict != batch_order::verdict::follows) {
+            why = "offset or leader epoch contradicts the neighbours";
+            if (verdict == batch_order::verdict::predecessor_broke) {
+                good = last.batch.position;
+                last.there = false;
+            }
+            break;
+        }
+        accept_last();
+        last = {b, epoch, true};
+        good += b.size_bytes;
         if (!unsafe_from || b.last_offset < *unsafe_from) safe = good;
-        end = b.last_offset + 1;
-        limits.base_offset_min = end;
     }
-    auto kept = co_await write_back(*s, window, safe, good);
+    if (good == size && last.there && order.last_is_suspect(s == segments_.back() && checkpoints_know(env_, directory_, id_))) {
+        why = "the last offset follows on nothing";
+        good = last.batch.position;
+        last.there = false;
+    }
+    accept_last();
+    auto kept = co_await write_back(*s, window, safe, std::max(safe, good));
     if (!kept) co_return kept;
     torn = good < size;
-    if (torn) {
-        auto cut = co_await s->file->truncate(good);
-        if (!cut) co_return storage_failed();
-        auto synced = co_await runtime::sync(*s->file);
-        if (!synced) co_return storage_failed();
+    if (!torn) co_return result<void>{};
+    std::string file = segment_file_name(s->base, ".log");
+    const auto promised = recovery_point();
+    if (end < promised) {
+        co_return refuse(errc::corrupt, file, good,
+                         why + "; what was flushed up to offset " + std::to_string(promised.value) + " should be here, and " +
+                             std::to_string(end.value) + " is the first offset missing: restore the file from a copy, or give the "
+                             "records up with `millrace log recover --write " + directory_ + "`");
     }
+    recovery_wrote_ = true;
+    report_cut(file, good, size - good, why, end);
+    auto cut = co_await s->file->truncate(good);
+    if (!cut) co_return storage_failed();
+    auto synced = co_await runtime::sync(*s->file);
+    if (!synced) co_return storage_failed();
     co_return result<void>{};
+}
+
+// Whether the last index entry speaks of this file.
+runtime::task<bool> partition_log::index_leads_to_batch(segment& s) {
+    if (s.offsets.size() == 0) co_return true;
+    const auto entry = s.offsets.entries().back();
+    header_scan scan{s.file, static_cast<std::uint64_t>(entry.position), s.size_bytes};
+    auto filled = co_await scan.fill();
+    header_scan::batch b{};
+    co_return filled && scan.take(b) && s.relative(b.last) == entry.relative_offset && b.last - s.base == entry.relative_offset;
 }
 
 // The bytes that were checked, not what a second read would give: a lost page may have left the cache meanwhile.
 runtime::task<result<void>> partition_log::write_back(segment& s, const read_window& checked, std::uint64_t& from,
                                                       std::uint64_t to) {
-    if (from == to) co_return result<void>{};
+    if (from >= to) co_return result<void>{};
     auto wrote = co_await runtime::write(*s.file, from, checked.view(from, to - from));
     if (!wrote) co_return storage_failed();
+    recovery_wrote_ = true;
     from = to;
     co_return result<void>{};
 }

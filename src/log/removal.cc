@@ -22,6 +22,7 @@ runtime::task<result<void>> partition_log::delete_records(log_offset new_start) 
     }
     auto content = to_bytes("0\n" + std::to_string(new_start.value) + "\n");
     auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, "log-start-offset", std::move(content));
+    if (!saved && saved.error() == runtime::errc::no_space) co_return std::unexpected{errc::no_space};
     if (!saved) {
         fail_everything();
         co_return storage_failed();
@@ -41,7 +42,7 @@ runtime::task<result<void>> partition_log::delete_records(log_offset new_start) 
 runtime::task<result<void>> partition_log::drop_segments(std::vector<std::shared_ptr<segment>> gone) {
     for (auto& s : gone) {
         env_.descriptors->forget(*s);
-        for (const char* suffix : {".log", ".index", ".timeindex"}) {
+        for (const char* suffix : {".log", ".index", ".timeindex", ".txnindex", block_sums::suffix}) {
             std::string from = path(segment_file_name(s->base, suffix));
             std::string to = from + ".deleted";
             auto renamed = co_await env_.world.disk->rename(from, to);

@@ -10,6 +10,7 @@ const char* name_of(errc error) {
     switch (error) {
     case errc::offset_out_of_range: return "offset out of range";
     case errc::storage_failed: return "storage failed";
+    case errc::no_space: return "no space left on the device";
     case errc::corrupt: return "corrupt log";
     case errc::wrong_topic: return "the directory belongs to another topic id";
     case errc::overloaded: return "overloaded";

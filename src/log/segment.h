@@ -3,6 +3,8 @@
 // Invariant: the active segment's file and indexes are loaded; a closed one's come and go with the descriptor budget.
 #pragma once
 
+#include "log/block_sums.h"
+#include "log/checked_ranges.h"
 #include "log/environment.h"
 #include "log/index.h"
 #include "runtime/disk.h"
@@ -28,6 +30,9 @@ struct segment : hook_of<segment_lru_tag> {
     timestamp_ms first_timestamp = no_timestamp; // max timestamp of the first batch: segment.ms counts from it
     std::uint64_t bytes_since_index = 0;
     std::uint64_t reserved_bytes = 0; // fallocate reaches this far
+    checked_ranges checked;
+    std::unique_ptr<block_sums> sums; // loaded when bytes of an earlier process are read
+    bool sums_looked_for = false;
     std::int64_t reserve_charge = 0;  // taken from the reserve budget
 
     // What Kafka's LogSegment.append does with a batch that was just written at `size_bytes`.

@@ -3,6 +3,7 @@
 #include "log/partition_log.h"
 #include "records/compression.h"
 #include "records/record_iterator.h"
+#include "records/validate.h"
 #include "runtime/offload.h"
 
 namespace millrace::log {
@@ -19,6 +20,7 @@ partition_log::record_in(std::shared_ptr<runtime::file> file, std::uint64_t posi
     auto got = co_await runtime::read(*file, position, stored);
     if (!got) co_return storage_failed();
     if (*got < size_bytes) co_return std::unexpected{errc::corrupt};
+    if (auto checked = records::validate(stored, records::stored_rules()); !checked) co_return std::unexpected{errc::corrupt};
     records::batch_view batch{stored};
     std::optional<timestamp_and_offset> found;
     if (batch.timestamp_type() == records::timestamp_type::log_append_time) { // all records have the batch's time

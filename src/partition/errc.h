@@ -18,6 +18,7 @@ enum class errc : std::uint8_t {
     fenced_leader_epoch,     // the client knows an older epoch than ours
     unknown_leader_epoch,    // the client knows a newer epoch than ours
     storage_failed,          // the log directory is offline
+    no_space,                // … or full, which may pass
     overloaded,              // too many appends wait, or the pool that checks keys is full: try again
 };
 

@@ -71,9 +71,14 @@ void producer_states::apply(const records::batch_info& batch) {
     e.last_timestamp = batch.max_timestamp;
 }
 
+void producer_states::set_transaction(producer_id who, log_offset began) {
+    auto at = entries_.find(who);
+    if (at != entries_.end()) at->second.transaction_began = began;
+}
+
 void producer_states::expire(timestamp_ms now, std::int64_t expiration_ms) {
     std::erase_if(entries_, [&](const auto& item) {
-        return now.value - item.second.last_timestamp.value >= expiration_ms;
+        return item.second.transaction_began == no_offset && now.value - item.second.last_timestamp.value >= expiration_ms;
     });
 }
 
@@ -101,7 +106,7 @@ std::vector<std::byte> producer_states::snapshot() const {
         w.i32(static_cast<std::int32_t>(last.last_offset - last.base_offset));
         w.i64(e->last_timestamp.value);
         w.i32(e->coordinator_epoch);
-        w.i64(-1); // first offset of the current transaction: none
+        w.i64(e->transaction_began.value);
     }
     w.u32(earlier_batches_mark);
     for (const auto& [id, e] : sorted) {
@@ -134,7 +139,7 @@ bool producer_states::load(bytes_view bytes) {
         std::int32_t delta = r.i32();
         e.last_timestamp = {r.i64()};
         e.coordinator_epoch = r.i32();
-        r.i64();
+        e.transaction_began = {r.i64()};
         e.batches[0] = remembered(last_sequence, delta, last_offset, e.last_timestamp);
         e.count = 1;
     }
@@ -163,7 +168,7 @@ std::vector<known_producer> producer_states::known() const {
     std::vector<known_producer> out;
     out.reserve(entries_.size());
     for (const auto& [id, e] : entries_)
-        out.push_back({id, e.epoch, e.last() ? e.last()->last_sequence : sequence_number{-1}, e.last_timestamp, e.coordinator_epoch});
+        out.push_back({id, e.epoch, e.last() ? e.last()->last_sequence : sequence_number{-1}, e.last_timestamp, e.coordinator_epoch, e.transaction_began});
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     return out;
 }

@@ -31,6 +31,7 @@ struct known_producer {
     sequence_number last_sequence{-1};
     timestamp_ms last_timestamp = no_timestamp;
     std::int32_t coordinator_epoch = -1;
+    log_offset transaction_began = no_offset;
 };
 
 class producer_states {
@@ -41,6 +42,8 @@ class producer_states {
 
     // Takes in a batch that has its final offsets. Never fails: it is in the log.
     void apply(const records::batch_info& batch);
+    // Where its open transaction began, for the snapshot; no_offset: it ended.
+    void set_transaction(producer_id who, log_offset began);
 
     // Forgets producers whose last batch is older than `now - expiration_ms` (producer.id.expiration.ms).
     void expire(timestamp_ms now, std::int64_t expiration_ms);
@@ -62,6 +65,7 @@ class producer_states {
         std::size_t count = 0;
         timestamp_ms last_timestamp = no_timestamp;
         std::int32_t coordinator_epoch = -1;
+        log_offset transaction_began = no_offset;
         const batch_memory* last() const { return count ? &batches[count - 1] : nullptr; }
     };
     std::unordered_map<producer_id, entry> entries_;

@@ -13,6 +13,8 @@ using runtime::task;
 namespace {
 // What a compressed batch may grow to while its keys are checked.
 constexpr std::size_t decompressed_bytes_max = 256 << 20;
+
+errc why_not(int res) { return res == -ENOSPC ? errc::no_space : errc::storage_failed; }
 } // namespace
 
 task<log::result<std::unique_ptr<replica>>> replica::open(log::environment& env, std::string directory, topic_id id,
@@ -22,13 +24,21 @@ task<log::result<std::unique_ptr<replica>>> replica::open(log::environment& env,
     auto opened = co_await log::partition_log::open(env, std::move(directory), id, config.log, clean_shutdown);
     if (!opened) co_return std::unexpected{opened.error()};
     made->log_ = std::move(*opened);
-    auto rebuilt = co_await made->rebuild_producers();
+    auto rebuilt = co_await made->load_transactions();
+    if (rebuilt) rebuilt = co_await made->rebuild_producers();
+    for (std::size_t i = 0; rebuilt && i < made->transactions_.unsaved().size(); ++i) {
+        const auto& gone = made->transactions_.unsaved()[i];
+        rebuilt = co_await made->log_->add_to_transaction_index(gone.last, transactions::encode(gone));
+    }
     if (!rebuilt) {
         (void)co_await made->log_->close();
         co_return std::unexpected{rebuilt.error()};
     }
     replica* self = made.get();
-    made->log_->snapshot_source = [self](log_offset) { return self->producers_.snapshot(); };
+    made->log_->snapshot_source = [self](log_offset) {
+        return self->producers_known_ ? self->producers_.snapshot() : std::vector<std::byte>{};
+    };
+    made->log_->unwritten_lost = [self] { self->forget_unwritten(); };
     // Recovery has flushed what it kept.
     made->high_watermark_ = made->log_->end_offset();
     co_return made;
@@ -36,16 +46,41 @@ task<log::result<std::unique_ptr<replica>>> replica::open(log::environment& env,
 
 replica::~replica() = default;
 
+task<log::result<void>> replica::load_transactions() {
+    auto files = co_await log_->transaction_indexes();
+    if (!files) co_return std::unexpected{files.error()};
+    for (const auto& file : *files)
+        if (!transactions_.load(file, log_->end_offset())) co_return std::unexpected{log::errc::corrupt};
+    co_return log::result<void>{};
+}
+
 // A snapshot speaks of what was flushed; everything behind it comes from the log itself.
 task<log::result<void>> replica::rebuild_producers() {
     auto snapshot = co_await log_->latest_snapshot();
     if (!snapshot) co_return std::unexpected{snapshot.error()};
     log_offset from = log_->start_offset();
     if (!snapshot->bytes.empty() && producers_.load(snapshot->bytes)) from = std::max(from, snapshot->offset);
-    producer_states* into = &producers_;
-    co_return co_await log_->replay(from, [into](records::batch_view batch) {
-        into->apply(records::info_of_header(batch));
+    for (const auto& known : producers_.known())
+        if (known.transaction_began != no_offset) transactions_.set_open(known.id, known.transaction_began);
+    co_return co_await log_->replay(from, [this](records::batch_view batch) {
+        producers_.apply(records::info_of_header(batch));
+        if (!batch.is_transactional()) return;
+        transactions_.apply(batch);
+        producers_.set_transaction(batch.producer_id(), transactions_.open_since(batch.producer_id()));
     });
+}
+
+// Appends that found no room are not in the log; sequences and promises of theirs must not outlive them.
+void replica::forget_unwritten() {
+    while (!unflushed_.empty() && unflushed_.back().base_offset >= log_->written_offset()) unflushed_.pop_back();
+    producers_known_ = false;
+    if (!scope_.closed()) scope_.spawn(learn_producers_again());
+}
+
+task<void> replica::learn_producers_again() {
+    producers_.clear();
+    auto rebuilt = co_await rebuild_producers();
+    producers_known_ = rebuilt.has_value(); // else nothing is taken until a restart
 }
 
 result<void> replica::check_epoch(leader_epoch claimed) const {
@@ -82,6 +117,10 @@ void replica::append(append_request& r) {
     r.at = this;
     r.error.reset();
     if (log_->offline()) return refuse(r, errc::storage_failed);
+    if (!log_->has_room(r.made_here)) {
+        runtime::shard::current().stats().appends_no_space.add(1);
+        return refuse(r, errc::no_space);
+    }
     const auto size_max = r.made_here ? std::max(config_.batch_size_max, made_here_bytes_max) : config_.batch_size_max;
     auto rules = records::producer_rules(size_max, r.produce_version, config_.compacted);
     auto checked = records::validate_produced(r.records, rules);
@@ -136,6 +175,7 @@ task<void> replica::run_gate() {
 // The one synchronous step: sequence check, offsets, producer state, queue.
 void replica::admit(append_request& r) {
     if (log_->offline()) return refuse(r, errc::storage_failed);
+    if (!producers_known_) return refuse(r, errc::no_space);
     auto verdict = producers_.check(r.info);
     if (!verdict) return refuse(r, verdict.error());
     if (*verdict) {
@@ -194,7 +234,7 @@ void replica::wait_for_flush(append_request& r, log_offset up_to) {
 void replica::on_written(runtime::completion& c) noexcept {
     append_request& r = *static_cast<append_request::written_entry&>(c).request;
     replica& self = *r.at;
-    if (c.res < 0) return self.refuse(r, errc::storage_failed);
+    if (c.res < 0) return self.refuse(r, why_not(c.res));
     if (self.needs_flush(r.acks)) {
         self.wait_for_flush(r, r.info.last_offset + 1);
         return;
@@ -206,7 +246,7 @@ void replica::on_written(runtime::completion& c) noexcept {
 void replica::on_flushed(runtime::completion& c) noexcept {
     append_request& r = *static_cast<append_request::flushed_entry&>(c).request;
     replica& self = *r.at;
-    if (c.res < 0) return self.refuse(r, errc::storage_failed);
+    if (c.res < 0) return self.refuse(r, why_not(c.res));
     self.advance();
     r.done(r);
 }

@@ -9,6 +9,7 @@
 #include "log/partition_log.h"
 #include "partition/append_request.h"
 #include "partition/producer_state.h"
+#include "partition/transactions.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
 #include "runtime/turnstile.h"
@@ -56,6 +57,12 @@ class replica {
 
     // The upper bound of what readers may see, exclusive.
     log_offset high_watermark() const { return high_watermark_; }
+    // … and of what readers with read_committed may see.
+    log_offset last_stable_offset() const {
+        auto open = transactions_.first_open();
+        return open == no_offset ? high_watermark_ : std::min(open, high_watermark_);
+    }
+    const partition::transactions& all_transactions() const { return transactions_; }
     log_offset log_start_offset() const { return log_->start_offset(); }
     log_offset log_end_offset() const { return log_->end_offset(); }
     leader_epoch epoch() const { return epoch_; }
@@ -93,7 +100,10 @@ class replica {
     static void on_flushed(runtime::completion& c) noexcept;
     void advance();
     runtime::task<void> run_gate();
+    void forget_unwritten();
+    runtime::task<void> learn_producers_again();
     runtime::task<log::result<void>> rebuild_producers();
+    runtime::task<log::result<void>> load_transactions();
 
     struct promised { // a batch whose producer was promised a flush
         log_offset base_offset, last_offset;
@@ -103,8 +113,10 @@ class replica {
     replica_config config_;
     std::unique_ptr<log::partition_log> log_;
     producer_states producers_;
+    partition::transactions transactions_; // of an adopted log: nothing here begins or ends one yet
     std::deque<promised> unflushed_; // in offset order
     log_offset high_watermark_{0};
+    bool producers_known_ = true; // false: they count what was taken back, until they are read from the log again
     bool epoch_begun_ = false;
     intrusive_list<watermark_waiter, watermark_tag> waiters_;
     intrusive_list<append_request, gate_tag> gate_;

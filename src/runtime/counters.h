@@ -42,10 +42,12 @@ struct counters {
     // places of readers that are behind the recent batches (log/known_places.h)
     counter places_known;        // reads that went on where an earlier one had ended
     counter places_sought;       // … and that were looked up by index and headers
+    counter slices_damaged;      // that were not served, each time they were asked for
     // disk
     counter appends_inline;
     counter appends_slow;        // inline appends over append_slow_threshold
     counter appends_ring;
+    counter appends_no_space;    // batches refused because their log directory is full
     counter syncs;               // of files
     // commits: on the shard that is home to a log directory's committer
     counter flushes;             // of a log directory: one serves all batches that waited when it began

@@ -17,6 +17,7 @@ task<result<std::vector<std::byte>>> read_whole(disk& d, std::string path, std::
 task<result<void>> replace_whole(disk& d, std::string directory, std::string name, std::vector<std::byte> content) {
     std::string path = directory + "/" + name;
     std::string temporary = path + ".tmp";
+    result<void> made;
     {
         auto opened = co_await d.open(temporary, open_mode::create);
         if (!opened) co_return std::unexpected{opened.error()};
@@ -26,9 +27,16 @@ task<result<void>> replace_whole(disk& d, std::string directory, std::string nam
             if (!cut) co_return cut;
         }
         auto wrote = co_await write(*f, 0, content);
-        if (!wrote) co_return std::unexpected{wrote.error()};
-        auto synced = co_await sync(*f);
-        if (!synced) co_return std::unexpected{synced.error()};
+        if (!wrote) made = std::unexpected{wrote.error()};
+        if (made) {
+            auto synced = co_await sync(*f);
+            if (!synced) made = std::unexpected{synced.error()};
+        }
+    }
+    if (!made) {
+        auto removed = co_await d.remove(std::move(temporary)); // it may stand in the way of what makes room
+        (void)removed;
+        co_return made;
     }
     auto renamed = co_await d.rename(std::move(temporary), std::move(path));
     if (!renamed) co_return renamed;

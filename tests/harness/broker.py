@@ -186,6 +186,15 @@ class Reference:
             time.sleep(0.05)
         return self
 
+    @property
+    def log_dir(self):
+        home = os.environ.get("KAFKA_REF", "/tmp/kafka-reference")
+        return os.path.join(home, f"broker-{self.address[1]}", "data")
+
+    def stop(self):
+        """It ends as it should, and its data stay."""
+        subprocess.run([self.script, "stop", str(self.address[1])], capture_output=True)
+
     def close(self):
         subprocess.run([self.script, "wipe", str(self.address[1])], capture_output=True)
 

@@ -87,6 +87,12 @@ class Client(wire.Connection):
             while self.list_offset(name, partition)[0] and time.monotonic() < deadline:
                 time.sleep(0.02)
 
+    def delete_topic(self, name):
+        """The error code."""
+        answer = self.call(wire.DELETE_TOPICS, 3, wire.array([wire.string(name)]) + struct.pack(">i", 30000))
+        answer.i32()
+        return answer.array(lambda: (answer.string(), answer.i16()))[0][1]
+
     def describe_topics(self, names=None):
         """{name: (error code, topic id, [(partition, leader epoch)])} of these topics, never created by asking."""
         topics = [b"\0" * 16 + wire.compact_string(name) + b"\0" for name in names or ()]

@@ -25,6 +25,9 @@ class memory_disk final : public runtime::disk {
     int writes_to_logs = 0, syncs = 0, reads = 0, peeks = 0;
     bool nothing_in_memory = false; // for peeks
     bool fail_syncs = false;
+    // The nth operation from the start that changes something (write, sync, create, rename, remove, cut) fails with this errno.
+    int changes = 0, fail_change = 0, fail_errno = EIO;
+    std::string failed_at; // what that was
     bool hold_syncs = false;
     std::vector<runtime::file_op*> held;
 
@@ -38,12 +41,25 @@ class memory_disk final : public runtime::disk {
         for (auto* op : all) runtime::shard::current().post(*op);
     }
 
+    bool fails(const char* what, const std::string& path) {
+        if (++changes != fail_change) return false;
+        failed_at = std::string{what} + " " + path;
+        return true;
+    }
+
     class memory_file final : public runtime::file {
       public:
-        memory_file(memory_disk& disk, std::shared_ptr<node> n, bool is_log)
-            : disk_{disk}, node_{std::move(n)}, is_log_{is_log} {}
+        memory_file(memory_disk& disk, std::shared_ptr<node> n, std::string path)
+            : disk_{disk}, node_{std::move(n)}, path_{std::move(path)}, is_log_{path_.ends_with(".log") || path_.ends_with(".log.rolled")} {}
         bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override {
             if (is_log_) ++disk_.writes_to_logs;
+            if (disk_.fails("write", path_)) { // half of the first part arrives
+                auto half = parts.empty() ? bytes_view{} : parts[0].first(parts[0].size() / 2);
+                if (node_->now.size() < position + half.size()) node_->now.resize(position + half.size());
+                std::copy(half.begin(), half.end(), node_->now.begin() + static_cast<std::ptrdiff_t>(position));
+                op.res = -disk_.fail_errno;
+                return true;
+            }
             std::uint64_t at = position;
             for (auto part : parts) {
                 if (node_->now.size() < at + part.size()) node_->now.resize(at + part.size());
@@ -62,8 +78,8 @@ class memory_disk final : public runtime::disk {
         }
         void sync(runtime::file_op& op) override {
             ++disk_.syncs;
-            op.res = disk_.fail_syncs ? -EIO : 0;
-            if (!disk_.fail_syncs) node_->durable = node_->now;
+            op.res = disk_.fail_syncs ? -EIO : disk_.fails("sync", path_) ? -disk_.fail_errno : 0;
+            if (op.res == 0) node_->durable = node_->now;
             if (disk_.hold_syncs) disk_.held.push_back(&op);
             else runtime::shard::current().post(op);
         }
@@ -72,6 +88,7 @@ class memory_disk final : public runtime::disk {
             runtime::shard::current().post(op);
         }
         runtime::task<runtime::result<void>> truncate(std::uint64_t size) override {
+            if (disk_.fails("cut", path_)) co_return std::unexpected{runtime::from_errno(disk_.fail_errno)};
             node_->now.resize(size);
             co_return runtime::result<void>{};
         }
@@ -88,6 +105,7 @@ class memory_disk final : public runtime::disk {
       private:
         memory_disk& disk_;
         std::shared_ptr<node> node_;
+        std::string path_;
         bool is_log_;
     };
 
@@ -96,15 +114,18 @@ class memory_disk final : public runtime::disk {
         bool creates = mode == runtime::open_mode::create || mode == runtime::open_mode::create_new;
         if (there && mode == runtime::open_mode::create_new) co_return std::unexpected{runtime::errc::exists};
         if (!there && !creates) co_return std::unexpected{runtime::errc::not_found};
+        if (!there && fails("create", path)) co_return std::unexpected{runtime::from_errno(fail_errno)};
         if (!there) files[path] = std::make_shared<node>();
-        std::unique_ptr<runtime::file> f = std::make_unique<memory_file>(*this, files[path], path.ends_with(".log") || path.ends_with(".log.rolled"));
+        std::unique_ptr<runtime::file> f = std::make_unique<memory_file>(*this, files[path], path);
         co_return std::move(f);
     }
     runtime::task<runtime::result<void>> make_directory(std::string path) override {
+        if (fails("make", path)) co_return std::unexpected{runtime::from_errno(fail_errno)};
         if (!directories.insert(path).second) co_return std::unexpected{runtime::errc::exists};
         co_return runtime::result<void>{};
     }
     runtime::task<runtime::result<void>> rename(std::string from, std::string to) override {
+        if (fails("rename", from)) co_return std::unexpected{runtime::from_errno(fail_errno)};
         if (directories.erase(from)) {
             directories.insert(to);
             std::map<std::string, std::shared_ptr<node>> moved;
@@ -120,11 +141,13 @@ class memory_disk final : public runtime::disk {
         co_return runtime::result<void>{};
     }
     runtime::task<runtime::result<void>> remove(std::string path) override {
+        if (fails("remove", path)) co_return std::unexpected{runtime::from_errno(fail_errno)};
         if (!directories.erase(path) && !files.erase(path)) co_return std::unexpected{runtime::errc::not_found};
         co_return runtime::result<void>{};
     }
     runtime::task<runtime::result<void>> sync_directory(std::string path) override {
         if (fail_syncs) co_return std::unexpected{runtime::errc::io_error};
+        if (fails("sync directory", path)) co_return std::unexpected{runtime::from_errno(fail_errno)};
         std::erase_if(durable_files, [&](auto& e) { return in(path, e.first) && !files.contains(e.first); });
         for (auto& [name, n] : files)
             if (in(path, name)) durable_files[name] = n;

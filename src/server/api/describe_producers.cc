@@ -60,6 +60,7 @@ runtime::task<response> answer(const kafka::describe_producers_request& in, call
             active[p].last_sequence = known.last_sequence.value;
             active[p].last_timestamp = known.last_timestamp;
             active[p].coordinator_epoch = known.coordinator_epoch;
+            active[p].current_txn_start_offset = known.transaction_began;
         }
         e.active_producers = active;
     }

@@ -53,6 +53,7 @@ constexpr kafka::error_code to_kafka(partition::errc e, records::errc fault = {}
     case offset_out_of_range: return error_code::offset_out_of_range;
     case fenced_leader_epoch: return error_code::fenced_leader_epoch;
     case unknown_leader_epoch: return error_code::unknown_leader_epoch;
+    case no_space:
     case storage_failed: return error_code::kafka_storage_error;
     // Retriable, and without the metadata refresh that other retriable codes would cause.
     case overloaded: return error_code::request_timed_out;
@@ -65,6 +66,7 @@ constexpr kafka::error_code to_kafka(log::errc e) {
     using kafka::error_code;
     switch (e) {
     case offset_out_of_range: return error_code::offset_out_of_range;
+    case no_space:
     case storage_failed: return error_code::kafka_storage_error;
     case corrupt: return error_code::corrupt_message;
     case wrong_topic: return error_code::inconsistent_topic_id;

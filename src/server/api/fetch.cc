@@ -112,7 +112,8 @@ void fetch_operation::lay_out(fetch_session& session, const cluster::image& imag
         auto& s = slots_[slot_count_++];
         s.wanted = &wanted;
         s.error = kafka::error_code::none;
-        s.high_watermark = s.log_start = no_offset;
+        s.high_watermark = s.last_stable = s.log_start = no_offset;
+        s.aborted.clear();
         s.diverging = {};
         s.slice = {};
         s.visit = nullptr;
@@ -150,6 +151,7 @@ void fetch_operation::begin_visits(bool may_wait) {
         if (!v.first) return;
         v.owner = at;
         v.bytes_max = bytes_max;
+        v.committed_only = isolation_level_ == 1;
         begin(v, may_wait ? fetch_visit::purpose::wait : fetch_visit::purpose::look);
     };
     each(here_);
@@ -244,7 +246,10 @@ void fetch_operation::apply_budget() {
     for (std::size_t i = 0; i < slot_count_; ++i) {
         auto& slice = slots_[i].slice;
         if (slice.length == 0) continue;
-        if (!first && slice.length > left) slice = {};
+        if (!first && slice.length > left) {
+            slice = {};
+            slots_[i].aborted.clear();
+        }
         left -= slice.length;
         first = false;
     }
@@ -269,10 +274,18 @@ void fetch_operation::build(fetch_session* session, kafka::error_code error) {
             e.partition_index = s.wanted->partition;
             e.error_code = s.error;
             e.high_watermark = s.high_watermark;
-            e.last_stable_offset = s.high_watermark; // no transaction can be open
+            e.last_stable_offset = s.last_stable;
             if (version_ >= 5) e.log_start_offset = s.log_start;
             if (version_ >= 12) e.diverging_epoch = s.diverging;
             if (isolation_level_ == 0 && s.error == kafka::error_code::none) e.aborted_transactions = decltype(e.aborted_transactions)::null();
+            if (!s.aborted.empty()) {
+                auto gone = arena.make_array<response::aborted_transaction_entry>(s.aborted.size());
+                for (std::size_t a = 0; a < gone.size(); ++a) {
+                    gone[a].producer_id = s.aborted[a].producer;
+                    gone[a].first_offset = s.aborted[a].first;
+                }
+                e.aborted_transactions = gone;
+            }
             e.records = kafka::records_field::by_size(s.slice.length);
             if (!session->include(*s.wanted, e)) continue;
             here_->stats.fetch_bytes.add(s.slice.length);

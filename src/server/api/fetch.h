@@ -40,6 +40,8 @@ struct fetch_slot {
     kafka::error_code error = kafka::error_code::none;
     log_offset high_watermark = no_offset;
     log_offset log_start = no_offset;
+    log_offset last_stable = no_offset;
+    std::vector<partition::aborted_transaction> aborted; // for read_committed, of logs that have any
     kafka::fetch_response::epoch_end_offset diverging;
     log::slice slice;
 
@@ -69,6 +71,7 @@ struct fetch_visit : runtime::message {
     fetch_slot* last = nullptr;
     purpose why = purpose::look;
     std::uint32_t bytes_max = 0;
+    bool committed_only = false; // isolation level read_committed
     std::uint64_t bytes_before = 0; // that are known at home already
     bool at_home = true;            // home shard only
 

@@ -25,6 +25,7 @@ void fetch_operation::attend(fetch_visit& v) {
 void fetch_operation::check(fetch_visit& v, fetch_slot& s) {
     s.error = kafka::error_code::none;
     s.slice = {};
+    s.aborted.clear();
     s.diverging = {};
     s.replica = nullptr;
     auto* hosted = v.owner->partitions.find(s.key);
@@ -39,13 +40,14 @@ void fetch_operation::check(fetch_visit& v, fetch_slot& s) {
         return;
     }
     s.high_watermark = replica.high_watermark();
+    s.last_stable = replica.last_stable_offset();
     s.log_start = replica.log_start_offset();
     if (s.last_fetched_epoch != no_epoch) {
         // KIP-595: a reader whose last record is of an epoch that ended earlier here has records that we do not have.
         auto end = replica.log().epoch_end_offset(s.last_fetched_epoch, replica.log_end_offset());
         if (end.end_offset == no_offset) {
             s.error = kafka::error_code::offset_out_of_range;
-            s.high_watermark = s.log_start = no_offset;
+            s.high_watermark = s.last_stable = s.log_start = no_offset;
             return;
         }
         if (end.epoch < s.last_fetched_epoch || end.end_offset < s.from) {
@@ -56,7 +58,7 @@ void fetch_operation::check(fetch_visit& v, fetch_slot& s) {
     auto offset_fits = replica.check_offset(s.from);
     if (!offset_fits) {
         s.error = to_kafka(offset_fits.error());
-        s.high_watermark = s.log_start = no_offset;
+        s.high_watermark = s.last_stable = s.log_start = no_offset;
         return;
     }
     s.replica = &replica;
@@ -64,7 +66,9 @@ void fetch_operation::check(fetch_visit& v, fetch_slot& s) {
 
 namespace {
 
-void keep(fetch_visit& v, fetch_slot& s, log::result<log::slice>&& read, std::uint32_t& left, bool& found) {
+log_offset limit_of(const fetch_visit& v, const fetch_slot& s) { return v.committed_only ? s.last_stable : s.high_watermark; }
+
+void keep(fetch_visit& v, fetch_slot& s, const partition::replica& at, log::result<log::slice>&& read, std::uint32_t& left, bool& found) {
     if (!read) {
         s.error = to_kafka(read.error());
         return;
@@ -72,6 +76,8 @@ void keep(fetch_visit& v, fetch_slot& s, log::result<log::slice>&& read, std::ui
     s.slice = std::move(*read);
     left -= std::min(left, s.slice.length);
     found |= s.slice.length > 0;
+    if (v.committed_only && s.slice.length > 0 && at.all_transactions().any_aborted())
+        s.aborted = at.all_transactions().aborted_in(s.from, s.slice.end == no_offset ? s.last_stable : s.slice.end);
     v.bytes_found += s.slice.length;
 }
 
@@ -84,9 +90,9 @@ bool fetch_operation::look(fetch_visit& v, fetch_slot*& at, std::uint32_t& left,
     for (; at; at = at->next) {
         check(v, *at);
         if (at->replica) {
-            auto quick = at->replica->log().try_read(at->from, std::min(at->bytes_max, left), at->high_watermark, !found);
+            auto quick = at->replica->log().try_read(at->from, std::min(at->bytes_max, left), limit_of(v, *at), !found);
             if (!quick) return false; // look_slowly checks anew
-            keep(v, *at, std::move(*quick), left, found);
+            keep(v, *at, *at->replica, std::move(*quick), left, found);
         }
         v.failed |= has_failed(*at);
     }
@@ -99,8 +105,8 @@ task<void> fetch_operation::look_slowly(fetch_visit& v, fetch_slot* from, std::u
         check(v, *at);
         if (at->replica) {
             auto replica = v.owner->partitions.find(at->key)->replica; // a reference of our own: the topic may be deleted while we read
-            auto slice = co_await replica->log().read(at->from, std::min(at->bytes_max, left), at->high_watermark, !found);
-            keep(v, *at, std::move(slice), left, found);
+            auto slice = co_await replica->log().read(at->from, std::min(at->bytes_max, left), limit_of(v, *at), !found);
+            keep(v, *at, *replica, std::move(slice), left, found);
         }
         v.failed |= has_failed(*at);
     }

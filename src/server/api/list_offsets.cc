@@ -31,6 +31,7 @@ struct question {
     timestamp_ms timestamp;
     leader_epoch claimed;
     bool beyond_watermark = false;
+    bool committed_only = false;
 };
 struct found_offset {
     error_code code = error_code::none;
@@ -55,8 +56,7 @@ runtime::task<found_offset> look_up(shard_context& there, question q) {
     if (!owned.replica) co_return found_offset{owned.missing};
     auto& r = *owned.replica;
     if (auto fine = r.check_epoch(q.claimed); !fine) co_return found_offset{to_kafka(fine.error())};
-    // Without open transactions the last stable offset is the high watermark, so both isolation levels end there.
-    auto limit = q.beyond_watermark ? r.log_end_offset() : r.high_watermark();
+    auto limit = q.beyond_watermark ? r.log_end_offset() : q.committed_only ? r.last_stable_offset() : r.high_watermark();
     switch (q.timestamp.value) {
     case latest: co_return found_offset{no_timestamp, limit, r.epoch()};
     case earliest:
@@ -110,7 +110,7 @@ runtime::task<kafka::list_offsets_response> answer(const kafka::list_offsets_req
                 continue;
             }
             // -1 is a consumer; replicas and -2, the debugging one, see the whole log.
-            questions.push_back({{t->id, p.partition_index}, p.timestamp, p.current_leader_epoch, in.replica_id.value != -1});
+            questions.push_back({{t->id, p.partition_index}, p.timestamp, p.current_leader_epoch, in.replica_id.value != -1, in.isolation_level == 1});
             places.push_back(&partitions[k]);
         }
     }

@@ -1,0 +1,30 @@
+// The checksums of a closed segment, in a file of our own beside it: whose segment it is, where it ends, and a CRC32C of each MiB, batch
+// headers included, of which Kafka's CRC leaves 17 bytes open. Kafka ignores files with this suffix.
+// Owner: a value; one shard.
+// Invariant: a file that is not exactly as written is none.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace millrace::log {
+
+struct block_sums {
+    static constexpr const char* suffix = ".blocksums";
+    static constexpr std::uint64_t block_bytes = 1 << 20;
+
+    topic_id topic;
+    partition_index partition{0};
+    log_offset base{0}, end{0}; // of the segment: its first offset, and the first one behind it
+    std::uint64_t size_bytes = 0;
+    std::vector<std::uint32_t> blocks; // the last may be shorter than the others
+
+    std::vector<std::byte> encode() const;
+    static std::optional<block_sums> decode(bytes_view bytes);
+};
+
+} // namespace millrace::log

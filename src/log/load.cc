@@ -1,0 +1,85 @@
+// A closed segment's file and indexes, brought back when they are needed; indexes that are missing or wrong are built again.
+#include "log/header_scan.h"
+#include "log/partition_log.h"
+#include "runtime/report.h"
+
+namespace millrace::log {
+
+// The segment's file and indexes. A missing or wrong index is rebuilt from the headers.
+runtime::task<result<void>> partition_log::load(segment& s) {
+    bool is_active = &s == &active();
+    if (!s.file) {
+        auto opened = co_await env_.world.disk->open(path(log_file_name(s)), runtime::open_mode::write);
+        if (!opened) co_return storage_failed();
+        if (!s.file) s.file = std::move(*opened);
+    }
+    std::shared_ptr<runtime::file> file = s.file;
+    if (!s.indexes_loaded) {
+        constexpr std::size_t index_bytes_max = 1 << 30;
+        offset_index offsets;
+        time_index times;
+        auto raw = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(s.base, ".index")), index_bytes_max);
+        auto raw_times = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(s.base, ".timeindex")), index_bytes_max);
+        bool good = raw && raw_times && offsets.decode(*raw, s.size_bytes) && times.decode(*raw_times);
+        if (good && offsets.size() == 0 && s.size_bytes > 0) good = times.size() > 0; // an emptied file looks like this
+        if (!good) {
+            auto built = co_await build_indexes(s.base, file, s.size_bytes, offsets, times);
+            if (!built) co_return built;
+        }
+        if (!s.indexes_loaded) {
+            s.offsets = std::move(offsets);
+            s.times = std::move(times);
+            s.indexes_loaded = true;
+        }
+    }
+    // Another load may have pushed this one out meanwhile.
+    if (!s.file) s.file = file;
+    if (!s.content_known) {
+        if (auto last = s.times.last()) {
+            s.max_timestamp = {last->timestamp};
+            s.max_timestamp_offset = s.base + last->relative_offset;
+        }
+        s.content_known = true;
+    }
+    if (!is_active) env_.descriptors->used(s);
+    co_return result<void>{};
+}
+
+// As appending would have built them.
+runtime::task<result<void>> partition_log::build_indexes(log_offset base, std::shared_ptr<runtime::file> file, std::uint64_t size,
+                                                         offset_index& offsets, time_index& times) {
+    segment again;
+    again.base = base;
+    header_scan scan{file, 0, size};
+    header_scan::batch b{};
+    while (!scan.at_end()) {
+        if (!scan.ready()) {
+            auto filled = co_await scan.fill();
+            if (!filled) co_return std::unexpected{filled.error()};
+        }
+        if (!scan.take(b)) co_return refuse_batch(base, b);
+        again.note_batch(b.last, b.max_timestamp, b.size_bytes, config_.index_interval_bytes);
+    }
+    again.finish_times();
+    offsets = std::move(again.offsets);
+    times = std::move(again.times);
+    co_return result<void>{};
+}
+
+// An index that leads to where no such batch begins says nothing that can be believed.
+runtime::task<result<void>> partition_log::replace_indexes(segment& s) {
+    runtime::report(runtime::severity::warning, path(segment_file_name(s.base, ".index")) + ": contradicts its segment; built again");
+    offset_index offsets;
+    time_index times;
+    auto built = co_await build_indexes(s.base, s.file, s.size_bytes, offsets, times);
+    if (!built) co_return built;
+    s.offsets = std::move(offsets);
+    s.times = std::move(times);
+    s.indexes_loaded = true;
+    if (failed_ || &s == &active()) co_return result<void>{};
+    auto wrote = co_await write_indexes(s);
+    if (!wrote && wrote.error() != errc::no_space) co_return wrote;
+    co_return result<void>{};
+}
+
+} // namespace millrace::log

@@ -1,0 +1,31 @@
+// Kafka's `.txnindex` files, one per segment that has aborted transactions: read at start, added to where the log knows more.
+#include "log/partition_log.h"
+
+namespace millrace::log {
+
+runtime::task<result<std::vector<std::vector<std::byte>>>> partition_log::transaction_indexes() {
+    std::vector<std::vector<std::byte>> out;
+    for (auto of : transaction_indexes_) {
+        std::string name = segment_file_name(of, ".txnindex");
+        auto bytes = co_await runtime::read_whole(*env_.world.disk, path(name), 1 << 30);
+        if (!bytes) co_return disk_refuses(bytes.error(), name); // without it, aborted records would be served as committed ones
+        out.push_back(std::move(*bytes));
+    }
+    co_return out;
+}
+
+runtime::task<result<void>> partition_log::add_to_transaction_index(log_offset marker, std::vector<std::byte> entry) {
+    std::string name = segment_file_name(segment_for(marker)->base, ".txnindex");
+    auto opened = co_await env_.world.disk->open(path(name), runtime::open_mode::create);
+    if (!opened) co_return disk_refuses(opened.error(), name);
+    std::unique_ptr<runtime::file> file = std::move(*opened);
+    auto wrote = co_await runtime::write(*file, file->size() / entry.size() * entry.size(), entry);
+    if (!wrote) co_return disk_refuses(wrote.error(), name);
+    auto synced = co_await runtime::sync(*file);
+    if (!synced) co_return disk_refuses(synced.error(), name);
+    auto named = co_await env_.world.disk->sync_directory(directory_);
+    if (!named) co_return disk_refuses(named.error(), "");
+    co_return result<void>{};
+}
+
+} // namespace millrace::log

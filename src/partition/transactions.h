@@ -1,0 +1,53 @@
+// Which transactions of a partition are open, and which were aborted: what readers with read_committed may see.
+// Owner: the replica; its shard.
+// Invariant: state built from a snapshot, the files and the log's end equals state built from the whole log.
+// Sources: KIP-98; Kafka's ProducerStateManager and TransactionIndex for the rules and the `.txnindex` format.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "records/batch.h"
+
+#include <map>
+#include <vector>
+
+namespace millrace::partition {
+
+struct aborted_transaction {
+    producer_id producer;
+    log_offset first, last; // of its records; the abort marker is the last
+    log_offset last_stable; // when it was aborted
+    friend bool operator==(const aborted_transaction&, const aborted_transaction&) = default;
+};
+
+class transactions {
+  public:
+    // Of a snapshot: open since `first`.
+    void set_open(producer_id producer, log_offset first) { open_.emplace(producer, first); }
+    // A stored batch, in the order of the log.
+    void apply(const records::batch_view& batch);
+    // False: not entries of a `.txnindex` file, up to where they stop to be. Those that end at or behind `end` are of a log that was cut.
+    bool load(bytes_view file, log_offset end);
+
+    // The first offset of the oldest open one; no_offset if there is none.
+    log_offset first_open() const;
+    bool is_open(producer_id producer) const { return open_.contains(producer); }
+    log_offset open_since(producer_id producer) const {
+        auto at = open_.find(producer);
+        return at == open_.end() ? no_offset : at->second;
+    }
+    // Those with records in [from, until).
+    std::vector<aborted_transaction> aborted_in(log_offset from, log_offset until) const;
+    bool any_aborted() const { return !aborted_.empty(); }
+    // Found in the log, and not in the files that were loaded.
+    const std::vector<aborted_transaction>& unsaved() const { return unsaved_; }
+
+    static std::vector<std::byte> encode(const aborted_transaction& of);
+
+  private:
+    std::map<producer_id, log_offset> open_;
+    std::map<log_offset, aborted_transaction> aborted_; // by last offset
+    std::vector<aborted_transaction> unsaved_;
+};
+
+} // namespace millrace::partition
