@@ -21,6 +21,7 @@ int cluster_command(std::span<const char* const> words);
 int config_command(std::span<const char* const> words);
 int group_command(std::span<const char* const> words);
 int topic_command(std::span<const char* const> words);
+int log_command(std::span<const char* const> words);
 int produce_command(std::span<const char* const> words);
 int consume_command(std::span<const char* const> words);
 

@@ -8,6 +8,7 @@ const char* const help_overview = R"(millrace: administer a Millrace or Kafka br
   millrace group list|describe|reset-offsets|delete  consumer groups, their members, offsets and lag
   millrace cluster                                   its id and nodes, and what they speak
   millrace config get|set|diff                       configs of topics, brokers and groups
+  millrace log dump|verify|recover DIR               the files of partitions, without a broker
   millrace produce TOPIC                             lines from standard input, or generated records
   millrace consume TOPIC                             records to standard output
   millrace COMMAND --help                            what the command takes
@@ -87,6 +88,22 @@ An offset outside of the log becomes the nearest one inside.
   --topic TOPIC[:PARTITION,...]        which partitions (all of the topic); may be given several times
   --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
   --format text|json         list and describe give an array, reset-offsets an object (text)
+)";
+
+const char* const help_log = R"(millrace log: the files of partitions, without a broker
+
+  millrace log dump DIR                              every batch
+  millrace log verify DIR                            every byte is checked; what is wrong, where, and from which offset on
+  millrace log recover DIR [--write]                 what would be given up so that the rest is served; --write does it
+
+DIR is a partition's directory (TOPIC-PARTITION) or a log directory, and then all partitions in it. dump and verify change
+nothing and may run beside a broker, whose newest batches may look cut short. recover --write wants the broker stopped; what
+it cuts off stays beside the segment in files that end with .cut.
+
+  --write                    recover: cut
+  --format text|json         json: an array, of batches or of partitions (text)
+
+Exit codes: 0 nothing is damaged (recover --write: any more), 1 damage or failure, 2 wrong usage.
 )";
 
 const char* const help_produce = R"(millrace produce TOPIC: write records

@@ -10,6 +10,7 @@ extern const char* const help_cluster;
 extern const char* const help_config;
 extern const char* const help_group;
 extern const char* const help_topic;
+extern const char* const help_log;
 extern const char* const help_produce;
 extern const char* const help_consume;
 

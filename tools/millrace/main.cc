@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
     if (first == "cluster") return cluster_command(words.subspan(1));
     if (first == "config") return config_command(words.subspan(1));
     if (first == "group") return group_command(words.subspan(1));
+    if (first == "log") return log_command(words.subspan(1));
     if (first == "produce") return produce_command(words.subspan(1));
     if (first == "consume") return consume_command(words.subspan(1));
-    return usage_error("unknown command " + std::string{first} + "; known are topic, group, cluster, config, produce and consume, see --help");
+    return usage_error("unknown command " + std::string{first} + "; known are topic, group, cluster, config, log, produce and consume, see --help");
 }
