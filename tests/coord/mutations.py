@@ -43,10 +43,10 @@ MUTATIONS = [
 
 def found(build, source, before, after):
     with tempfile.TemporaryDirectory() as scratch:
-        return verdict(mutant.make(build, "tests/coord/coord_test", SOURCES + source, before, after, scratch))
+        return verdict(build, mutant.make(build, "tests/coord/coord_test", SOURCES + source, before, after, scratch))
 
 
-def verdict(program):
+def verdict(build, program):
     try:
         ended = subprocess.run([program, "-tc=*no partition has two owners*"], cwd=build, timeout=120, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
