@@ -239,8 +239,11 @@ task<partition_findings> inspect_partition(runtime::disk& disk, std::string dire
         out.end = bases.front();
         l.last_base = bases.back();
     }
-    for (std::size_t i = 0; i < bases.size() && !out.cut; ++i)
-        co_await l.segment(bases[i], i + 1 < bases.size() ? bases[i + 1] : log_offset{INT64_MAX});
+    for (std::size_t i = 0; i < bases.size() && !out.cut; ++i) {
+        // Not within the await: GCC 12 then reads both sides of the choice.
+        const auto next = i + 1 < bases.size() ? bases[i + 1] : log_offset{INT64_MAX};
+        co_await l.segment(bases[i], next);
+    }
     auto named = directory_checkpoints::parse_directory_name(split(directory).second);
     if (named && checkpoints) {
         out.recovery_point = checkpoints->recovery_point(*named, out.id);
