@@ -211,7 +211,8 @@ ring_driver::way ring_driver::way_until(runtime::mono_time until, __kernel_times
 
 void ring_driver::wait(runtime::mono_time until) {
     shard_->stats().ring_enters.add(1);
-    for (; !set_aside_.empty(); set_aside_.pop_front()) *ring_entry() = set_aside_.front();
+    for (const auto& e : set_aside_) *ring_entry() = e;
+    set_aside_.clear();
     __kernel_timespec left{};
     const auto how = way_until(until, left);
     // From here to `get_up` another thread may turn our shard.

@@ -16,10 +16,10 @@
 
 #include <atomic>
 #include <coroutine>
-#include <deque>
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace millrace::io {
 
@@ -107,7 +107,7 @@ class ring_driver final : public runtime::driver {
     bool lent_ = false;
     ring_driver* lent_to_ = nullptr; // of the thread that turns our shard
     // Queued while lent: our own thread may be in the queue itself, on its way into the kernel. As many as one visit queues.
-    std::deque<io_uring_sqe> set_aside_;
+    std::vector<io_uring_sqe> set_aside_; // keeps its memory: a visit costs no allocation
     std::atomic<runtime::completion*> foreign_{nullptr}; // posted by other threads, newest first
 };
 

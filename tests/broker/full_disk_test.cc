@@ -15,15 +15,6 @@ constexpr std::uint64_t capacity_bytes = 4 << 20;
 
 std::string value(int i) { return std::to_string(i) + std::string(20'000, 'v'); }
 
-producer_id take_id(wire& c) {
-    kafka::init_producer_id_request in;
-    in.transactional_id = std::nullopt;
-    in.transaction_timeout_ms = 1000;
-    auto answer = c.ask<kafka::init_producer_id_response>(in, 4);
-    REQUIRE(answer->message.error_code == error_code::none);
-    return answer->message.producer_id;
-}
-
 bool any_offline(whole_node& n) {
     for (auto& host : n.node->hosts())
         for (auto& [key, hosted] : host->context().partitions.all())

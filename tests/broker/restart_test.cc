@@ -8,15 +8,6 @@ using runtime::seconds;
 
 namespace {
 
-producer_id take_id(wire& c) {
-    kafka::init_producer_id_request in;
-    in.transactional_id = std::nullopt;
-    in.transaction_timeout_ms = 1000;
-    auto answer = c.ask<kafka::init_producer_id_response>(in, 4);
-    REQUIRE(answer->message.error_code == error_code::none);
-    return answer->message.producer_id;
-}
-
 std::int32_t epoch_told(wire& c, std::string topic) {
     kafka::metadata_request::topic_entry one;
     one.name = topic;

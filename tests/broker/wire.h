@@ -349,4 +349,13 @@ inline error_code remove(wire& c, std::string name) {
     return c.next<kafka::delete_topics_response>()->message.responses[0].error_code;
 }
 
+inline producer_id take_id(wire& c) {
+    kafka::init_producer_id_request in;
+    in.transactional_id = std::nullopt;
+    in.transaction_timeout_ms = 1000;
+    auto answer = c.ask<kafka::init_producer_id_response>(in, 4);
+    REQUIRE(answer->message.error_code == error_code::none);
+    return answer->message.producer_id;
+}
+
 } // namespace millrace::broker::test

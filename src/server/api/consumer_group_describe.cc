@@ -1,4 +1,5 @@
 #include "runtime/after_others.h"
+#include "server/api/answer_entries.h"
 #include "server/api/answer_room.h"
 #include "server/api/answer_text.h"
 #include "server/api/authorized_operations.h"
@@ -6,7 +7,6 @@
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
 #include "server/api/pace.h"
-#include "server/aside.h"
 
 namespace millrace::server {
 
@@ -98,14 +98,8 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
 
 runtime::task<response> answer(const kafka::consumer_group_describe_request& in, call& c) {
     response out;
-    std::span<response::group_entry> groups;
-    auto make = [&] { groups = c.arena.make_array<response::group_entry>(in.group_ids.size()); };
-    if (is_large(c.arena)) {
-        auto making = aside(c.here, make);
-        co_await making;
-    } else {
-        make();
-    }
+    auto making = answer_entries<response::group_entry>(c, in.group_ids.size());
+    auto groups = co_await making;
     answer_room room{c.here.stats};
     pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {

@@ -1,23 +1,17 @@
 #include "runtime/after_others.h"
+#include "server/api/answer_entries.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
 #include "server/api/pace.h"
-#include "server/aside.h"
 
 namespace millrace::server {
 
 runtime::task<kafka::delete_groups_response> answer(const kafka::delete_groups_request& in, call& c) {
     using response = kafka::delete_groups_response;
     response out;
-    std::span<response::result_entry> results;
-    auto make = [&] { results = c.arena.make_array<response::result_entry>(in.groups_names.size()); };
-    if (is_large(c.arena)) {
-        auto making = aside(c.here, make);
-        co_await making;
-    } else {
-        make();
-    }
+    auto making = answer_entries<response::result_entry>(c, in.groups_names.size());
+    auto results = co_await making;
     pace step;
     for (std::size_t i = 0; i < results.size(); ++i) {
         results[i].group_id = in.groups_names[i];

@@ -1,4 +1,5 @@
 #include "runtime/after_others.h"
+#include "server/api/answer_entries.h"
 #include "server/api/answer_room.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
@@ -220,14 +221,8 @@ runtime::task<response> answer(const kafka::offset_fetch_request& in, call& c) {
     if (c.version < version_with_groups) co_return co_await answer_one(in, c);
     response out;
     answer_room room{c.here.stats};
-    std::span<response::group_entry> groups;
-    auto make = [&] { groups = c.arena.make_array<response::group_entry>(in.groups.size()); };
-    if (is_large(c.arena)) {
-        auto making = aside(c.here, make);
-        co_await making;
-    } else {
-        make();
-    }
+    auto making = answer_entries<response::group_entry>(c, in.groups.size());
+    auto groups = co_await making;
     pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
         groups[i] = co_await answer_group(in.groups[i], c, room);
