@@ -83,6 +83,15 @@ std::string counters_line(node& n) {
         MR_FIELD(c, appends_ring);
         MR_FIELD(c, appends_no_space);
         MR_FIELD(c, syncs);
+        MR_FIELD(c, segments_removed);
+        MR_FIELD(c, segment_bytes_removed);
+        const auto& keeper = host->keeper().stats();
+        MR_FIELD(keeper, compactions);
+        MR_FIELD(keeper, compactions_failed);
+        MR_FIELD(keeper, compaction_bytes_before);
+        MR_FIELD(keeper, compaction_bytes_after);
+        MR_FIELD(keeper, compaction_records_dropped);
+        MR_FIELD(keeper, compaction_map_bytes);
         MR_FIELD(c, flushes);
         field(out, "flush_batches", c.flush_batches);
         field(out, "flush_bytes", c.flush_bytes);

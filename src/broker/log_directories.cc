@@ -92,6 +92,12 @@ task<log::result<void>> log_directories::open_one(std::size_t index, const clust
     auto clean = co_await d.checkpoints.load(disk_, d.path);
     if (!clean) co_return unusable(d, runtime::errc::io_error, "its checkpoints cannot be read or flushed");
     d.clean = *clean;
+    auto ours = [&topics](const topic_partition& at) {
+        const auto* topic = topics.find(at.topic);
+        return topic && at.partition.value < topic->partition_count;
+    };
+    auto compacted = co_await d.compacted.load(disk_, d.path, ours);
+    if (!compacted) co_return compacted;
     auto listed = co_await disk_.list(d.path);
     if (!listed) co_return unusable(d, listed.error(), "cannot be listed");
     if (std::none_of(listed->begin(), listed->end(), [](const auto& e) { return e.is_directory; })) {
@@ -189,6 +195,11 @@ void log_directories::forget(const server::partition_key& key) {
     if (at == placed_.end()) return;
     --directories_[at->second]->partitions;
     placed_.erase(at);
+}
+
+task<log::result<void>> log_directories::note_compacted(std::size_t index, topic_partition at, log_offset compacted_to) {
+    auto& d = *directories_[index];
+    co_return co_await d.compacted.update(disk_, d.path, std::move(at), compacted_to);
 }
 
 task<log::result<void>> log_directories::save(std::size_t index) {

@@ -7,12 +7,15 @@
 
 #include "broker/recovery_progress.h"
 #include "cluster/image.h"
+#include "log/cleaner_checkpoint.h"
 #include "log/committer.h"
 #include "log/directory_checkpoints.h"
 #include "log/environment.h"
 #include "log/space_guard.h"
+#include "runtime/scope.h"
 #include "server/partition_table.h"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -25,6 +28,7 @@ struct log_directory {
     log::committer commits;
     log::directory_checkpoints checkpoints;
     log::space_guard space;
+    log::cleaner_checkpoint compacted;
     bool clean = false;           // the last stop was a clean one
     bool reserved = false;        // the file that is given up when the disk is full is there (disk_watch.h)
     std::size_t partitions = 0;   // placed here
@@ -61,6 +65,11 @@ class log_directories {
     log::reserve_budget& reserves() { return reserves_; }
     recovery_progress& progress() { return progress_; }
 
+    // How far a partition is compacted; -1: it is gone. Shard 0, in `scope`.
+    runtime::task<log::result<void>> note_compacted(std::size_t index, topic_partition at, log_offset compacted_to);
+    runtime::scope& scope() { return scope_; }
+    std::atomic<std::int32_t>& compactions() { return compactions_; } // that run, node-wide
+
   private:
     runtime::task<void> identify(); // log_directory_ids.cc
     std::unexpected<log::errc> unusable(log_directory& d, runtime::errc why, std::string_view what);
@@ -76,6 +85,8 @@ class log_directories {
     bool placed_any_ = false; // from then on, what has no place is new
     log::reserve_budget reserves_;
     recovery_progress progress_;
+    std::atomic<std::int32_t> compactions_{0};
+    runtime::scope scope_;
 };
 
 } // namespace millrace::broker

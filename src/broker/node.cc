@@ -71,7 +71,7 @@ std::string in_vain(const std::map<std::string, std::string, std::less<>>& given
 task<started> node::start() {
     if (auto names = in_vain(options_.topic_defaults); !names.empty())
         runtime::report(runtime::severity::warning,
-                        names + ": accepted, but nothing acts on it in this release; no record is removed by age or size, so watch the disk");
+                        names + ": accepted, but nothing acts on it in this release");
     if (descriptors_.partitions_max == 0)
         co_return trouble("the limit of " + std::to_string(descriptors_.limit) +
                           " open files leaves room for no partition: raise it (ulimit -n, LimitNOFILE=), or open.files.max");

@@ -1,5 +1,6 @@
 #include "broker/replica_config.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace millrace::broker {
@@ -26,6 +27,16 @@ partition::replica_config replica_config_of(const cluster::topic_config& topic) 
     out.log.index_interval_bytes = topic.index_interval_bytes;
     out.log.flush_messages = topic.flush_messages;
     out.log.flush_ms = topic.flush_ms;
+    out.log.cleanup_delete = topic.cleanup_delete;
+    out.log.cleanup_compact = topic.cleanup_compact;
+    out.log.retention_ms = topic.retention_ms;
+    out.log.retention_bytes = topic.retention_bytes;
+    out.log.min_dirty_ratio = topic.min_cleanable_dirty_ratio;
+    out.log.min_compaction_lag_ms = topic.min_compaction_lag_ms;
+    out.log.max_compaction_lag_ms = topic.max_compaction_lag_ms;
+    out.log.delete_retention_ms = topic.delete_retention_ms;
+    // As in Kafka: what must be compacted by a time must not stay in the active segment for longer.
+    if (topic.cleanup_compact) out.log.segment_ms = std::min(topic.segment_ms, topic.max_compaction_lag_ms);
     out.log.file_delete_delay_ms = topic.file_delete_delay_ms;
     out.log.preallocate = topic.preallocate;
     out.durability = durability_of(topic.durability);

@@ -54,7 +54,7 @@ shard_host::shard_host(runtime::shard& on, const config::broker_options& options
       group_settings_{settings_of(options)},
       groups_{group_settings_, [this](partition_index p) { return offsets_replica(p); }, context_.image,
               context_.partitions.changes()},
-      front_{context_, total} {
+      front_{context_, total}, keeper_{on, context_.partitions, options_, directories} {
     context_.started_with = &started_with_;
     context_.load = &on.stats();
     context_.groups = &groups_;
@@ -171,6 +171,7 @@ task<void> shard_host::adopt(cluster::image_ptr next) {
             runtime::report(runtime::severity::error, "cannot remove the files of " + leaving[i].topic + "-" +
                                                           std::to_string(gone[i].partition.value) +
                                                           "; they are removed at the next start");
+        co_await keeper_.forget(gone[i], leaving[i].directory, leaving[i].topic);
         leaving[i] = {};
     }
 }
@@ -182,7 +183,7 @@ void shard_host::keep_house() {
         offsets_check_due_ = shard_.now() + group_settings_.offsets_check_interval;
         if (const auto* kept = context_.image->find(coord::offsets_topic)) groups_.expire_offsets(kept->partition_count);
     }
-    start_housekeeping();
+    look_again_later();
 }
 
 std::shared_ptr<partition::replica> shard_host::offsets_replica(partition_index p) {
@@ -194,6 +195,7 @@ std::shared_ptr<partition::replica> shard_host::offsets_replica(partition_index 
 task<void> shard_host::close_front() {
     runtime::shard::cancel(housekeeping_);
     co_await front_.close();
+    co_await keeper_.stop();
 }
 
 task<std::vector<flushed_point>> shard_host::flushed_points() {

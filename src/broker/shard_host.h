@@ -5,6 +5,7 @@
 #pragma once
 
 #include "broker/log_directories.h"
+#include "broker/log_keeper.h"
 #include "log/environment.h"
 #include "runtime/latch.h"
 #include "runtime/timer.h"
@@ -59,10 +60,14 @@ class shard_host {
     runtime::task<std::vector<flushed_point>> flushed_points();
 
     // From the first turn with partitions on.
-    void start_housekeeping() { shard_.arm_after(housekeeping_, producer_check_period); }
+    void start_housekeeping() {
+        look_again_later();
+        keeper_.start();
+    }
 
     server::shard_context& context() { return context_; }
     server::front& front() { return front_; }
+    const log_keeper& keeper() const { return keeper_; }
     runtime::shard& shard() { return shard_; }
     runtime::scope& stopping() { return stopping_; } // for the tasks that stop the others
 
@@ -73,6 +78,7 @@ class shard_host {
         static void on_fired(runtime::timer& t) noexcept { static_cast<housekeeping_timer&>(t).owner.keep_house(); }
     };
     void keep_house();
+    void look_again_later() { shard_.arm_after(housekeeping_, producer_check_period); }
     std::shared_ptr<partition::replica> offsets_replica(partition_index p);
     runtime::task<void> open_some(std::vector<placement>& wanted, std::size_t& next, runtime::latch& done);
     runtime::task<void> open_one(const placement& p);
@@ -94,6 +100,7 @@ class shard_host {
     runtime::mono_time offsets_check_due_{};
     coord::group_shard groups_;
     server::front front_;
+    log_keeper keeper_;
     runtime::scope stopping_;
     housekeeping_timer housekeeping_{*this};
 };

@@ -51,6 +51,13 @@ struct broker_options {
     config::durability durability = config::durability::acks;
     std::int64_t producer_id_expiration_ms = 86'400'000;
 
+    std::int64_t log_retention_check_interval_ms = 300'000;
+    std::int64_t log_initial_task_delay_ms = 30'000;
+    std::int32_t log_cleaner_threads = 1;
+    std::int64_t log_cleaner_dedupe_buffer_size = 134'217'728;
+    std::int64_t log_cleaner_io_max_bytes_per_second = 0x7fffffffffffffff;
+    std::int64_t log_cleaner_backoff_ms = 15'000;
+
     std::int32_t group_min_session_timeout_ms = 6000;
     std::int32_t group_max_session_timeout_ms = 1'800'000;
     std::int32_t group_initial_rebalance_delay_ms = 3000;

@@ -52,6 +52,12 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.fetch_sendfile_min_bytes = small("fetch.sendfile.min.bytes");
     o.queued_max_request_bytes = number("queued.max.request.bytes");
     o.producer_id_expiration_ms = number("producer.id.expiration.ms");
+    o.log_retention_check_interval_ms = number("log.retention.check.interval.ms");
+    o.log_cleaner_threads = small("log.cleaner.threads");
+    o.log_cleaner_dedupe_buffer_size = number("log.cleaner.dedupe.buffer.size");
+    o.log_cleaner_io_max_bytes_per_second = number("log.cleaner.io.max.bytes.per.second");
+    o.log_cleaner_backoff_ms = number("log.cleaner.backoff.ms");
+    o.log_initial_task_delay_ms = number("log.initial.task.delay.ms");
     o.group_min_session_timeout_ms = small("group.min.session.timeout.ms");
     o.group_max_session_timeout_ms = small("group.max.session.timeout.ms");
     o.group_initial_rebalance_delay_ms = small("group.initial.rebalance.delay.ms");

@@ -57,6 +57,13 @@ constexpr option table[] = {
     {"Topics", "delete.topic.enable", boolean, "true", "Allow topics to be deleted."},
     {"Topics", "producer.id.expiration.ms", duration, "86400000", "Forget an idempotent producer that was quiet for this long.", 1, long_max, {}, time_unit::ms, applies::live},
 
+    {"Cleanup", "log.retention.check.interval.ms", duration, "300000", "How often segments that are too old or too many are looked for.", 1, long_max},
+    {"Cleanup", "log.cleaner.threads", integer, "1", "Partitions compacted at a time on the whole node; 0: none.", 0, 1024, {}, time_unit::ms, applies::live},
+    {"Cleanup", "log.cleaner.dedupe.buffer.size", bytes, "134217728", "Memory for the keys of the partitions being compacted, 24 bytes each.", 1 << 20, long_max, {}, time_unit::ms, applies::live},
+    {"Cleanup", "log.cleaner.io.max.bytes.per.second", bytes, "9223372036854775807", "Bytes that compaction reads and writes in a second.", 1, long_max, {}, time_unit::ms, applies::live},
+    {"Cleanup", "log.cleaner.backoff.ms", duration, "15000", "Wait between two looks for something to compact.", 1, long_max, {}, time_unit::ms, applies::live},
+    {"Cleanup", "log.initial.task.delay.ms", duration, "30000", "Wait after the start before segments are looked at for the first time.", 0, long_max},
+
     {"Groups", "group.min.session.timeout.ms", duration, "6000", "Shortest session timeout that a member may ask for.", 0, int_max},
     {"Groups", "group.max.session.timeout.ms", duration, "1800000", "Longest session timeout that a member may ask for.", 0, int_max},
     {"Groups", "group.initial.rebalance.delay.ms", duration, "3000", "How long an empty group waits for more members before its first rebalance.", 0, int_max},

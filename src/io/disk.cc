@@ -105,7 +105,8 @@ task<result<std::vector<runtime::directory_entry>>> kernel_disk::list(std::strin
         if (name == "." || name == "..") continue;
         struct stat found{};
         if (::fstatat(dirfd(dir), d->d_name, &found, 0) < 0) continue; // removed meanwhile
-        out.push_back({std::move(name), S_ISDIR(found.st_mode), static_cast<std::uint64_t>(found.st_size)});
+        out.push_back({std::move(name), S_ISDIR(found.st_mode), static_cast<std::uint64_t>(found.st_size),
+                       timestamp_ms{found.st_mtim.tv_sec * std::int64_t{1000} + found.st_mtim.tv_nsec / 1'000'000}});
     }
     ::closedir(dir);
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

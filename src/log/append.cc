@@ -50,7 +50,8 @@ bool partition_log::must_roll(const append_entry& entry, std::uint64_t gathered_
     if (size + entry.batch.size() > static_cast<std::uint64_t>(config_.segment_bytes)) return true;
     if (entry.last_offset - s.base > std::numeric_limits<std::int32_t>::max()) return true;
     timestamp_ms first = s.size_bytes > 0 ? s.first_timestamp : in_flight_.front().max_timestamp;
-    if (first.value >= 0 && entry.max_timestamp - first > config_.segment_ms - jitter_ms_) return true;
+    auto age = first.value >= 0 ? entry.max_timestamp - first : shard_.wall() - s.created; // records may have no timestamps
+    if (age > config_.segment_ms - jitter_ms_) return true;
     // An index entry may come with each batch gathered so far.
     auto full = [&](std::size_t entries, std::size_t entry_size) {
         return (entries + gathered + 1) * entry_size > static_cast<std::size_t>(config_.segment_index_bytes);
@@ -104,6 +105,7 @@ void partition_log::write_finished() {
         recent_.push({e->base_offset, e->last_offset, e->max_timestamp, s.base,
                       static_cast<std::uint32_t>(s.size_bytes), size});
         s.note_batch(e->last_offset, e->max_timestamp, size, config_.index_interval_bytes);
+        if (s.max_timestamp < timestamp_ms{0}) s.touched = shard_.wall();
         written_ = e->last_offset + 1;
         ++uncommitted_batches_;
         uncommitted_bytes_ += size;
@@ -264,6 +266,7 @@ runtime::task<void> partition_log::roll(log_offset base) {
             fresh->provisional = provisional;
             fresh->file = std::move(*opened);
             fresh->indexes_loaded = fresh->content_known = true;
+            fresh->created = fresh->touched = shard_.wall();
         } else {
             outcome = not_done(opened.error());
         }
@@ -297,6 +300,14 @@ runtime::task<void> partition_log::roll(log_offset base) {
     shard_.join(runtime::phase::commit, flusher_);
     if (!queue_.empty()) shard_.join(runtime::phase::append, appender_);
     resume_stopper();
+}
+
+runtime::task<result<bool>> partition_log::roll_idle() {
+    if (!queue_.empty() || write_in_flight_ || rolling_ || closing_) co_return false;
+    rolling_ = true;
+    co_await roll(end_);
+    if (failed_) co_return storage_failed();
+    co_return true;
 }
 
 } // namespace millrace::log

@@ -4,6 +4,9 @@
 #include "base/reader.h"
 #include "base/writer.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace millrace::log {
 
 namespace {
@@ -46,6 +49,23 @@ std::optional<block_sums> block_sums::decode(bytes_view bytes) {
     if (load_be<std::uint32_t>(bytes.data() + bytes.size() - 4) != crc32c(bytes.first(bytes.size() - 4))) return std::nullopt;
     for (std::uint32_t i = 0; i < count; ++i) out.blocks.push_back(r.u32());
     return out;
+}
+
+void block_summer::add(bytes_view written) {
+    while (!written.empty()) {
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(written.size(), block_sums::block_bytes - in_block_));
+        crc_ = crc32c(crc_, written.first(n));
+        in_block_ += n;
+        written = written.subspan(n);
+        if (in_block_ < block_sums::block_bytes) return;
+        whole_.push_back(std::exchange(crc_, 0));
+        in_block_ = 0;
+    }
+}
+
+std::vector<std::uint32_t> block_summer::take() {
+    if (std::exchange(in_block_, 0) > 0) whole_.push_back(std::exchange(crc_, 0));
+    return std::exchange(whole_, {});
 }
 
 } // namespace millrace::log

@@ -27,4 +27,16 @@ struct block_sums {
     static std::optional<block_sums> decode(bytes_view bytes);
 };
 
+// The checksums of a file that is written from its beginning to its end.
+class block_summer {
+  public:
+    void add(bytes_view written);
+    std::vector<std::uint32_t> take();
+
+  private:
+    std::vector<std::uint32_t> whole_;
+    std::uint32_t crc_ = 0;
+    std::uint64_t in_block_ = 0;
+};
+
 } // namespace millrace::log

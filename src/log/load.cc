@@ -5,8 +5,16 @@
 
 namespace millrace::log {
 
-// The segment's file and indexes. A missing or wrong index is rebuilt from the headers.
+// The segment's file and indexes. A missing or wrong index is rebuilt from the headers. Whoever awaits it looks at `retired`
+// first: such a segment is not loaded.
 runtime::task<result<void>> partition_log::load(segment& s) {
+    if (s.file && s.indexes_loaded && s.content_known) {
+        if (!s.retired && &s != &active()) env_.descriptors->used(s);
+        co_return result<void>{};
+    }
+    segment_gate::pass opening{gate_, segment_gate::kind::load};
+    co_await opening;
+    if (s.retired) co_return std::unexpected{errc::offset_out_of_range};
     bool is_active = &s == &active();
     if (!s.file) {
         auto opened = co_await env_.world.disk->open(path(log_file_name(s)), runtime::open_mode::write);
@@ -41,7 +49,7 @@ runtime::task<result<void>> partition_log::load(segment& s) {
         }
         s.content_known = true;
     }
-    if (!is_active) env_.descriptors->used(s);
+    if (!s.retired && !is_active) env_.descriptors->used(s);
     co_return result<void>{};
 }
 
@@ -76,7 +84,9 @@ runtime::task<result<void>> partition_log::replace_indexes(segment& s) {
     s.offsets = std::move(offsets);
     s.times = std::move(times);
     s.indexes_loaded = true;
-    if (failed_ || &s == &active()) co_return result<void>{};
+    segment_gate::pass writing{gate_, segment_gate::kind::load}; // by name, which may be another's soon
+    co_await writing;
+    if (s.retired || failed_ || &s == &active()) co_return result<void>{};
     auto wrote = co_await write_indexes(s);
     if (!wrote && wrote.error() != errc::no_space) co_return wrote;
     co_return result<void>{};

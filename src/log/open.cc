@@ -3,6 +3,7 @@
 #include "log/header_scan.h"
 #include "log/own_checkpoint.h"
 #include "log/partition_log.h"
+#include "log/segment_swap.h"
 #include "log/text_lines.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
@@ -121,6 +122,7 @@ runtime::task<result<void>> partition_log::create() {
     first->base = start_;
     first->file = std::move(*opened);
     first->indexes_loaded = first->content_known = true;
+    first->created = first->touched = shard_.wall();
     segments_.push_back(std::move(first));
     auto metadata = co_await check_metadata(); // syncs the directory, and the new segment's name with it
     if (!metadata) co_return std::unexpected{metadata.error()};
@@ -142,6 +144,12 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
                                  " were flushed here: put the directory back, or delete the topic");
         co_return co_await create();
     }
+    if (std::any_of(listed->begin(), listed->end(), [](const auto& e) { return e.name.ends_with(".log.swap"); })) {
+        auto finished = co_await finish_swaps(*env_.world.disk, directory_);
+        if (!finished) co_return std::unexpected{finished.error()};
+        listed = co_await env_.world.disk->list(directory_);
+        if (!listed) co_return disk_refuses(listed.error(), "");
+    }
     std::vector<log_offset> sums;
     for (auto& entry : *listed) {
         if (is_leftover(entry.name)) {
@@ -154,6 +162,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
             s->provisional = entry.name.ends_with(log_suffix(true));
             s->size_bytes = entry.size_bytes;
             s->checked.set_foreign(entry.size_bytes);
+            s->created = s->touched = entry.modified.value > 0 ? entry.modified : shard_.wall();
             segments_.push_back(std::move(s));
         } else if (auto at = offset_in_name(entry.name, ".snapshot")) {
             snapshots_.push_back(*at);

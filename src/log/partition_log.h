@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "log/committer.h"
+#include "log/compaction_plan.h"
 #include "log/environment.h"
 #include "log/epoch_cache.h"
 #include "log/errc.h"
@@ -14,8 +15,10 @@
 #include "log/log_config.h"
 #include "log/read_window.h"
 #include "log/recent_batches.h"
+#include "log/retention.h"
 #include "log/segment.h"
 #include "log/space_guard.h"
+#include "log/segment_gate.h"
 #include "records/batch.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
@@ -68,6 +71,11 @@ struct timestamp_and_offset {
 struct log_sizes {
     std::uint64_t bytes = 0;
     std::size_t segments = 0;
+};
+
+struct removed_segments {
+    std::size_t segments = 0;
+    std::uint64_t bytes = 0;
 };
 
 struct producer_snapshot {
@@ -126,6 +134,11 @@ class partition_log {
     runtime::task<result<void>> delete_records(log_offset new_start);
     // Writes the active segment's indexes if it has grown by `index_save_bytes` since: the scan after a crash begins at them.
     runtime::task<void> save_active_index();
+    // Removes what is too old, too large, or below the start. One change of the start at a time, as above.
+    runtime::task<result<removed_segments>> apply_retention(log_offset high_watermark, timestamp_ms now);
+    // Where compaction (log/compaction.h) has work, after a round that ended at `compacted_to`. `limit`: the high watermark.
+    runtime::task<result<compactable>> find_work(log_offset compacted_to, log_offset limit, timestamp_ms now);
+    compaction_rules compaction_rules_now() const;
     // Flushes, writes indexes and the producer snapshot. No append may follow.
     runtime::task<result<void>> close();
     // Renames the directory away, then deletes it.
@@ -149,6 +162,7 @@ class partition_log {
     runtime::task<result<void>> replay(log_offset from, std::function<void(records::batch_view)> each);
 
   private:
+    friend class compaction;
     struct appender : runtime::phase_member { // this log in the shard's append phase
         partition_log& log;
         explicit appender(partition_log& l);
@@ -205,6 +219,7 @@ class partition_log {
     runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from, log_offset& end,
                                              bool& torn);
     runtime::task<bool> index_leads_to_batch(segment& s);
+    runtime::task<bool> sums_vouch_for(std::shared_ptr<segment> s);
     runtime::task<result<void>> write_back(segment& s, const read_window& checked, std::uint64_t& from, std::uint64_t to);
     // append.cc
     bool run_appends();
@@ -214,6 +229,7 @@ class partition_log {
     void resume_stopper();
     void grow_reserve();
     runtime::task<void> roll(log_offset base);
+    runtime::task<result<bool>> roll_idle(); // false: appends are on their way
     runtime::task<result<void>> write_indexes(segment& s);
     runtime::task<result<void>> trim(segment& s);
     runtime::task<void> settle_reserve();
@@ -238,6 +254,7 @@ class partition_log {
     runtime::task<result<void>> replace_indexes(segment& s);
     runtime::task<result<void>> load(segment& s);
     // segment_sums.cc
+    block_sums sums_for(const segment& s, log_offset end) const; // without the blocks
     runtime::task<void> sum_segment(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, log_offset end);
     runtime::task<result<void>> load_sums(segment& s);
     runtime::task<result<bool>> check_blocks(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, std::uint64_t from,
@@ -249,7 +266,14 @@ class partition_log {
     runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<runtime::file> file,
                                                                          std::uint64_t position, std::uint32_t size_bytes,
                                                                          timestamp_ms t, bool exact);
+    // compact.cc
+    void replace_segments(std::vector<std::shared_ptr<segment>> old, std::shared_ptr<segment> made, bool has_aborted);
+    void remove_later(std::vector<std::string> paths);
+    // retain.cc
+    std::vector<segment_facts> facts() const;
     // removal.cc
+    runtime::task<result<void>> advance_start(log_offset new_start);
+    runtime::task<result<removed_segments>> drop_below_start();
     runtime::task<result<void>> drop_segments(std::vector<std::shared_ptr<segment>> gone);
     runtime::task<void> remove_due();
     runtime::task<void> settle();
@@ -260,6 +284,7 @@ class partition_log {
     topic_id id_;
     log_config config_;
     std::vector<std::shared_ptr<segment>> segments_; // by base offset; the last is active
+    segment_gate gate_;
     recent_batches recent_;
     std::unique_ptr<known_places> places_; // made with the first read behind `recent_`: most partitions have none
     epoch_cache epochs_;

@@ -110,6 +110,10 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
         auto s = segment_for(from);
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
+        if (s->retired) { // replaced, or removed, while it was opened
+            if (from < start_) co_return std::unexpected{errc::offset_out_of_range};
+            continue;
+        }
         if (!loaded) co_return std::unexpected{loaded.error()};
         std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
         const auto position = start_for(from, *s);
@@ -188,7 +192,7 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
         }
         out.end = next;
         // At the end of a segment the next one is found by its name.
-        if (next != no_offset && out.position + out.length < s->size_bytes) add_place(next, *s, out.position + out.length);
+        if (next != no_offset && !s->retired && out.position + out.length < s->size_bytes) add_place(next, *s, out.position + out.length);
         break;
     }
     co_return out;
@@ -211,6 +215,10 @@ runtime::task<result<void>> partition_log::replay(log_offset from, std::function
         auto s = segment_for(from);
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
+        if (s->retired) {
+            from = std::max(from, start_);
+            continue;
+        }
         if (!loaded) co_return loaded;
         read_window window{s->file, s->size_bytes, replay_chunk_bytes};
         std::uint64_t position = s->offsets.position_for(from - s->base);

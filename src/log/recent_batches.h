@@ -37,6 +37,13 @@ class recent_batches {
         ring_[(first_ + count_++) & (ring_.size() - 1)] = b;
     }
     void clear() { first_ = count_ = 0; }
+    // Those of segments up to this one, whose batches lie elsewhere now.
+    void forget_up_to(log_offset segment_base) {
+        while (count_ > 0 && (*this)[0].segment_base <= segment_base) {
+            first_ = (first_ + 1) & (ring_.size() - 1);
+            --count_;
+        }
+    }
     // The first one that ends at or after `offset`; size() if none. Meaningful if offset >= (*this)[0].base.
     std::size_t find(log_offset offset) const {
         std::size_t low = 0, high = count_;

@@ -130,7 +130,8 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         good += b.size_bytes;
         if (!unsafe_from || b.last_offset < *unsafe_from) safe = good;
     }
-    if (good == size && last.there && order.last_is_suspect(s == segments_.back() && checkpoints_know(env_, directory_, id_))) {
+    if (good == size && last.there && order.last_is_suspect(s == segments_.back() && checkpoints_know(env_, directory_, id_)) &&
+        !co_await sums_vouch_for(s)) {
         why = "the last offset follows on nothing";
         good = last.batch.position;
         last.there = false;
@@ -155,6 +156,18 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
     auto synced = co_await runtime::sync(*s->file);
     if (!synced) co_return storage_failed();
     co_return result<void>{};
+}
+
+// Compaction leaves gaps, and checksums of the whole segment with them.
+runtime::task<bool> partition_log::sums_vouch_for(std::shared_ptr<segment> s) {
+    const auto size = s->file->size();
+    auto scanned = std::exchange(s->size_bytes, size);
+    auto looked = co_await load_sums(*s);
+    std::uint64_t bad = 0;
+    s->checked.set_foreign(size);
+    auto good = looked && s->sums ? co_await check_blocks(s, s->file, 0, size, bad) : result<bool>{false};
+    s->size_bytes = scanned;
+    co_return good && *good;
 }
 
 // Whether the last index entry speaks of this file.

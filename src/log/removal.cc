@@ -16,6 +16,16 @@ runtime::task<result<void>> partition_log::delete_records(log_offset new_start) 
     if (failed_) co_return storage_failed();
     if (new_start > end_) co_return std::unexpected{errc::offset_out_of_range};
     if (new_start <= start_) co_return result<void>{};
+    auto advanced = co_await advance_start(new_start);
+    if (!advanced) co_return advanced;
+    auto dropped = co_await drop_below_start();
+    if (!dropped) co_return std::unexpected{dropped.error()};
+    co_return result<void>{};
+}
+
+// The new start is on the disk before a file of what lies below it goes.
+runtime::task<result<void>> partition_log::advance_start(log_offset new_start) {
+    if (new_start <= start_) co_return result<void>{};
     if (flushed_ < new_start) { // a start beyond the end after a crash would give offsets out twice
         auto flushed = co_await flush_to(new_start);
         if (!flushed) co_return flushed;
@@ -30,31 +40,50 @@ runtime::task<result<void>> partition_log::delete_records(log_offset new_start) 
     start_ = std::max(start_, new_start);
     if (epochs_.cut_start(start_)) epochs_dirty_ = true;
     if (places_) places_->clear();
+    co_return result<void>{};
+}
+
+runtime::task<result<removed_segments>> partition_log::drop_below_start() {
+    removed_segments out;
     std::vector<std::shared_ptr<segment>> gone;
     while (segments_.size() > 1 && segments_[1]->base <= start_) {
-        gone.push_back(segments_.front());
+        auto& first = segments_.front();
+        ++out.segments;
+        out.bytes += first->size_bytes;
+        gone.push_back(std::move(first));
         segments_.erase(segments_.begin());
     }
-    co_return co_await drop_segments(std::move(gone));
+    if (gone.empty()) co_return out;
+    shard_.stats().segments_removed.add(out.segments);
+    shard_.stats().segment_bytes_removed.add(out.bytes);
+    auto dropped = co_await drop_segments(std::move(gone));
+    if (!dropped) co_return std::unexpected{dropped.error()};
+    co_return out;
 }
 
 // Renamed at once, unlinked after file.delete.delay.ms; readers keep the file through their pin.
 runtime::task<result<void>> partition_log::drop_segments(std::vector<std::shared_ptr<segment>> gone) {
     for (auto& s : gone) {
+        s->retired = true;
         env_.descriptors->forget(*s);
-        for (const char* suffix : {".log", ".index", ".timeindex", ".txnindex", block_sums::suffix}) {
+        std::erase(transaction_indexes_, s->base);
+    }
+    segment_gate::pass change{gate_, segment_gate::kind::change};
+    co_await change;
+    for (auto& s : gone) {
+        for (const char* suffix : segment_suffixes) {
             std::string from = path(segment_file_name(s->base, suffix));
             std::string to = from + ".deleted";
             auto renamed = co_await env_.world.disk->rename(from, to);
             if (!renamed) {
-                if (renamed.error() == runtime::errc::not_found) continue; // an index that was never written
+                if (renamed.error() == runtime::errc::not_found) continue; // it has none
                 fail_everything();
                 co_return storage_failed();
             }
             removals_.push_back({std::move(to), shard_.now() + runtime::milliseconds{config_.file_delete_delay_ms}});
         }
     }
-    if (!removals_.empty() && !removal_timer_.armed()) shard_.arm(removal_timer_, removals_.front().due);
+    if (!removals_.empty() && !closing_ && !removal_timer_.armed()) shard_.arm(removal_timer_, removals_.front().due);
     co_return result<void>{};
 }
 

@@ -28,6 +28,8 @@ struct segment : hook_of<segment_lru_tag> {
     timestamp_ms max_timestamp = no_timestamp;
     log_offset max_timestamp_offset = no_offset; // last offset of the batch that has it
     timestamp_ms first_timestamp = no_timestamp; // max timestamp of the first batch: segment.ms counts from it
+    timestamp_ms created = no_timestamp, touched = no_timestamp; // by our clock; they stand in for records without timestamps
+    bool retired = false; // no longer of the log: its names are another's, or nobody's
     std::uint64_t bytes_since_index = 0;
     std::uint64_t reserved_bytes = 0; // fallocate reaches this far
     checked_ranges checked;
@@ -47,6 +49,9 @@ struct segment : hook_of<segment_lru_tag> {
     }
     std::int32_t relative(log_offset offset) const { return static_cast<std::int32_t>(offset - base); }
 };
+
+// All files that a segment may have; they are renamed and removed together.
+inline constexpr const char* segment_suffixes[] = {".log", ".index", ".timeindex", ".txnindex", block_sums::suffix};
 
 std::string segment_file_name(log_offset base, const char* suffix); // "00000000000000000042.log"
 inline const char* log_suffix(bool provisional) { return provisional ? ".log.rolled" : ".log"; }

@@ -34,22 +34,29 @@ runtime::task<std::optional<std::uint32_t>> crc_of(environment& env, runtime::fi
 
 } // namespace
 
-// In the background, out of the page cache. A stop or a crash in between leaves the segment without: then its batches are checked one
-// by one when they are first read.
-runtime::task<void> partition_log::sum_segment(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, log_offset end) {
+block_sums partition_log::sums_for(const segment& s, log_offset end) const {
     block_sums sums;
     sums.topic = id_;
     if (auto named = directory_checkpoints::parse_directory_name(name_in(directory_))) sums.partition = named->partition;
-    sums.base = s->base;
+    sums.base = s.base;
     sums.end = end;
-    sums.size_bytes = s->size_bytes;
+    sums.size_bytes = s.size_bytes;
+    return sums;
+}
+
+// In the background, out of the page cache. A stop or a crash in between leaves the segment without: then its batches are checked one
+// by one when they are first read.
+runtime::task<void> partition_log::sum_segment(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, log_offset end) {
+    block_sums sums = sums_for(*s, end);
     for (std::uint64_t at = 0; at < sums.size_bytes; at += block_sums::block_bytes) {
         if (closing_ || failed_) co_return;
         auto crc = co_await crc_of(env_, *file, at, std::min(at + block_sums::block_bytes, sums.size_bytes), runtime::offload_weight::heavy);
         if (!crc) co_return;
         sums.blocks.push_back(*crc);
     }
-    if (closing_ || failed_ || std::find(segments_.begin(), segments_.end(), s) == segments_.end()) co_return;
+    segment_gate::pass writing{gate_, segment_gate::kind::load}; // by name, which may be another's soon
+    co_await writing;
+    if (closing_ || failed_ || s->retired) co_return;
     auto wrote = co_await runtime::replace_whole(*env_.world.disk, directory_, segment_file_name(s->base, block_sums::suffix), sums.encode());
     if (!wrote && wrote.error() != runtime::errc::no_space) fail_everything();
 }
@@ -58,6 +65,9 @@ runtime::task<void> partition_log::sum_segment(std::shared_ptr<segment> s, std::
 runtime::task<result<void>> partition_log::load_sums(segment& s) {
     if (std::exchange(s.sums_looked_for, true)) co_return result<void>{};
     const std::string name = segment_file_name(s.base, block_sums::suffix);
+    segment_gate::pass reading{gate_, segment_gate::kind::load};
+    co_await reading;
+    if (s.retired) co_return result<void>{}; // they are another's now
     auto stored = co_await runtime::read_whole(*env_.world.disk, path(name), sums_bytes_max);
     auto sums = stored ? block_sums::decode(*stored) : std::nullopt;
     if (!sums || sums->base != s.base || sums->size_bytes != s.size_bytes) co_return result<void>{};

@@ -67,6 +67,10 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
         auto s = segment_for(from);
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
+        if (s->retired) {
+            from = std::max(from, start_);
+            continue;
+        }
         if (!loaded) co_return std::unexpected{loaded.error()};
         if (s->max_timestamp >= t) {
             std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
@@ -98,17 +102,21 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
 runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::max_timestamp(log_offset limit) {
     std::optional<timestamp_and_offset> nothing;
     std::shared_ptr<segment> newest;
-    auto all = segments_;
-    for (auto& s : all) {
-        if (!s->content_known) {
-            auto loaded = co_await load(*s);
-            if (!loaded) co_return std::unexpected{loaded.error()};
+    do {
+        newest.reset();
+        auto all = segments_;
+        for (auto& s : all) {
+            if (!s->content_known) {
+                auto loaded = co_await load(*s);
+                if (s->retired) continue;
+                if (!loaded) co_return std::unexpected{loaded.error()};
+            }
+            if (!newest || s->max_timestamp > newest->max_timestamp) newest = s;
         }
-        if (!newest || s->max_timestamp > newest->max_timestamp) newest = s;
-    }
-    if (newest->max_timestamp_offset == no_offset) co_return nothing;
-    auto loaded = co_await load(*newest);
-    if (!loaded) co_return std::unexpected{loaded.error()};
+        if (newest->max_timestamp_offset == no_offset) co_return nothing;
+        auto loaded = co_await load(*newest);
+        if (!loaded && !newest->retired) co_return std::unexpected{loaded.error()};
+    } while (newest->retired); // replaced, or removed, meanwhile
     timestamp_ms wanted = newest->max_timestamp;
     std::shared_ptr<runtime::file> file = newest->file;
     header_scan scan{file, newest->offsets.position_for(newest->max_timestamp_offset - newest->base), newest->size_bytes};

@@ -15,6 +15,8 @@ runtime::task<result<std::vector<std::vector<std::byte>>>> partition_log::transa
 }
 
 runtime::task<result<void>> partition_log::add_to_transaction_index(log_offset marker, std::vector<std::byte> entry) {
+    segment_gate::pass writing{gate_, segment_gate::kind::load}; // by name, which may be another's soon
+    co_await writing;
     std::string name = segment_file_name(segment_for(marker)->base, ".txnindex");
     auto opened = co_await env_.world.disk->open(path(name), runtime::open_mode::create);
     if (!opened) co_return disk_refuses(opened.error(), name);

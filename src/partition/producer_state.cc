@@ -168,7 +168,8 @@ std::vector<known_producer> producer_states::known() const {
     std::vector<known_producer> out;
     out.reserve(entries_.size());
     for (const auto& [id, e] : entries_)
-        out.push_back({id, e.epoch, e.last() ? e.last()->last_sequence : sequence_number{-1}, e.last_timestamp, e.coordinator_epoch, e.transaction_began});
+        out.push_back({id, e.epoch, e.last() ? e.last()->last_sequence : sequence_number{-1}, e.last_timestamp, e.coordinator_epoch, e.transaction_began,
+                       e.last() ? e.last()->last_offset : no_offset});
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
     return out;
 }

@@ -32,6 +32,7 @@ struct known_producer {
     timestamp_ms last_timestamp = no_timestamp;
     std::int32_t coordinator_epoch = -1;
     log_offset transaction_began = no_offset;
+    log_offset last_offset = no_offset; // of its last batch
 };
 
 class producer_states {

@@ -282,8 +282,40 @@ task<log::result<void>> replica::delete_records(log_offset new_start) {
     co_return co_await log_->delete_records(new_start);
 }
 
+task<log::result<log::removed_segments>> replica::apply_retention(timestamp_ms now) {
+    if (deletions_.waiting() >= deletions_waiting_max) co_return std::unexpected{log::errc::overloaded};
+    runtime::turnstile::pass mine{deletions_};
+    co_await mine;
+    if (ending_) co_return std::unexpected{log::errc::closed};
+    co_return co_await log_->apply_retention(high_watermark_, now);
+}
+
+task<log::result<log::compaction_outcome>> replica::compact(log::compaction_request& request, const bool& stop) {
+    runtime::turnstile::pass mine{compactions_};
+    co_await mine;
+    if (ending_) co_return std::unexpected{log::errc::closed};
+    request.limit = high_watermark_;
+    for (const auto& p : producers_.known()) request.producers[p.id] = {p.last_offset, p.epoch};
+    request.start_changes = &deletions_;
+    request.aborted_kept = [this](log_offset from, log_offset until, const std::vector<log::aborted_transaction>& kept) {
+        std::vector<log_offset> last_offsets;
+        for (const auto& one : kept) last_offsets.push_back(one.last);
+        transactions_.keep_aborted(from, until, last_offsets);
+    };
+    request.stops = {&ending_, &stop};
+    log::compaction round{*log_, request};
+    co_return co_await round.run();
+}
+
+task<log::result<log::compactable>> replica::find_work(log_offset compacted_to, timestamp_ms now) {
+    if (ending_) co_return std::unexpected{log::errc::closed};
+    co_return co_await log_->find_work(compacted_to, high_watermark_, now);
+}
+
 task<log::result<void>> replica::close() {
     ending_ = true;
+    runtime::turnstile::pass compacting{compactions_};
+    co_await compacting;
     runtime::turnstile::pass mine{deletions_};
     co_await mine;
     co_await scope_.drain();
@@ -292,6 +324,8 @@ task<log::result<void>> replica::close() {
 
 task<log::result<void>> replica::remove() {
     ending_ = true;
+    runtime::turnstile::pass compacting{compactions_};
+    co_await compacting;
     runtime::turnstile::pass mine{deletions_};
     co_await mine;
     co_await scope_.drain();

@@ -6,6 +6,7 @@
 // so that no reader sees what a power cut could take from a producer that was told "kept".
 #pragma once
 
+#include "log/compaction.h"
 #include "log/partition_log.h"
 #include "partition/append_request.h"
 #include "partition/producer_state.h"
@@ -85,6 +86,12 @@ class replica {
     // One at a time: two that write the log's start at once would take its directory offline, and so would one that
     // finds the partition removed. Who comes after close() or remove() has begun: log::errc::closed.
     runtime::task<log::result<void>> delete_records(log_offset new_start);
+    runtime::task<log::result<log::removed_segments>> apply_retention(timestamp_ms now);
+    // One round, off the loop; `request` names where the last one ended, the clock, the memory and the pace. Ends early with
+    // log::errc::closed when close() or remove() begins, or when `stop` says so.
+    runtime::task<log::result<log::compaction_outcome>> compact(log::compaction_request& request, const bool& stop);
+    runtime::task<log::result<log::compactable>> find_work(log_offset compacted_to, timestamp_ms now);
+    bool compacted() const { return config_.compacted; }
     runtime::task<log::result<void>> close();
     runtime::task<log::result<void>> remove();
 
@@ -123,6 +130,7 @@ class replica {
     std::size_t gated_ = 0;
     bool gate_running_ = false;
     bool ending_ = false;
+    runtime::turnstile compactions_; // held by the one that runs, and to the end by close and remove
     runtime::turnstile deletions_; // held while the log's start moves, and to the end by close and remove
     runtime::scope scope_;
 };

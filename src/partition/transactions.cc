@@ -57,6 +57,11 @@ bool transactions::load(bytes_view file, log_offset end) {
     return r.remaining() == 0;
 }
 
+void transactions::keep_aborted(log_offset from, log_offset until, const std::vector<log_offset>& last_offsets) {
+    for (auto at = aborted_.lower_bound(from); at != aborted_.end() && at->first < until;)
+        at = std::binary_search(last_offsets.begin(), last_offsets.end(), at->first) ? std::next(at) : aborted_.erase(at);
+}
+
 log_offset transactions::first_open() const {
     log_offset oldest = no_offset;
     for (const auto& [producer, first] : open_)

@@ -29,6 +29,9 @@ class transactions {
     // False: not entries of a `.txnindex` file, up to where they stop to be. Those that end at or behind `end` are of a log that was cut.
     bool load(bytes_view file, log_offset end);
 
+    // What compaction left of the aborted ones that end in [from, until); in order.
+    void keep_aborted(log_offset from, log_offset until, const std::vector<log_offset>& last_offsets);
+
     // The first offset of the oldest open one; no_offset if there is none.
     log_offset first_open() const;
     bool is_open(producer_id producer) const { return open_.contains(producer); }

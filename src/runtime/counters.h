@@ -49,6 +49,8 @@ struct counters {
     counter appends_ring;
     counter appends_no_space;    // batches refused because their log directory is full
     counter syncs;               // of files
+    counter segments_removed;    // by retention and DeleteRecords, and their bytes
+    counter segment_bytes_removed;
     // commits: on the shard that is home to a log directory's committer
     counter flushes;             // of a log directory: one serves all batches that waited when it began
     log2_histogram flush_batches; // how many batches each of them made durable

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/ids.h"
 #include "runtime/completion.h"
 #include "runtime/errc.h"
 #include "runtime/task.h"
@@ -84,6 +85,7 @@ struct directory_entry {
     std::string name;
     bool is_directory = false;
     std::uint64_t size_bytes = 0;
+    timestamp_ms modified = no_timestamp; // where the implementation knows it
 };
 
 // Of the file system that holds a path.

@@ -16,8 +16,9 @@ namespace millrace::log::samples {
 
 struct manual_clock final : runtime::clock {
     runtime::mono_time at{};
+    timestamp_ms wall_at{0};
     runtime::mono_time now() override { return at; }
-    timestamp_ms wall() override { return {0}; }
+    timestamp_ms wall() override { return wall_at; }
 };
 struct idle_driver final : runtime::driver {
     void wait(runtime::mono_time) override {}

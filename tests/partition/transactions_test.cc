@@ -88,3 +88,17 @@ TEST_CASE("transactions: Kafka's index file is read and written, entries are kno
     transactions broken;
     CHECK_FALSE(broken.load(file, {6}));
 }
+
+TEST_CASE("transactions: of those that compaction went over only the ones it left are told to readers") {
+    transactions t;
+    for (std::int64_t base = 0; base < 40; base += 10) {
+        t.apply(batch(base, 7).view());
+        t.apply(marker(base + 5, 7, false).view());
+    }
+    t.keep_aborted({10}, {30}, {{15}});
+    auto left = t.aborted_in({0}, {100});
+    REQUIRE(left.size() == 3);
+    CHECK(left[0].last == log_offset{5});
+    CHECK(left[1].last == log_offset{15});
+    CHECK(left[2].last == log_offset{35});
+}
