@@ -165,6 +165,7 @@ void shard::note_stall(const std::array<mono_time, turn_parts>& ends) {
 
 bool shard::work() {
     now_ = turn_began_ = world_.clock->now();
+    if (passes_began_ == mono_time{}) passes_began_ = now_;
     stats_.turns.add(1);
     part_steps_ = {};
     steps_ = part_steps_.data();
@@ -173,29 +174,32 @@ bool shard::work() {
 
     if (timers_.advance(now_)) steps_->add(step::timer);
     bool idle = run_ready();
-    while (deliver() && idle && world_.clock->now() - turn_began_ < limits_.turn_max) idle = run_ready();
+    while (deliver() && idle && world_.clock->now() - turn_began_ < limits_.messages_max) idle = run_ready();
     std::array<mono_time, turn_parts> ends;
     ends[0] = world_.clock->now();
     idle = run_part(phase::append, ends) && idle;
     idle = run_part(phase::commit, ends) && idle;
     idle = run_part(phase::send, ends) && idle;
     idle = idle && ready_.empty() && phases_[0].empty() && phases_[1].empty() && phases_[2].empty();
-    const auto took = static_cast<std::uint64_t>((ends.back() - turn_began_).count());
+    pass_ended_ = ends.back();
+    const auto took = static_cast<std::uint64_t>((pass_ended_ - turn_began_).count());
     stats_.busy_ns.add(took);
     stats_.turn_us.record(took / 1000);
-    if (ends.back() - turn_began_ >= limits_.stall_threshold) note_stall(ends);
+    if (pass_ended_ - turn_began_ >= limits_.stall_threshold) note_stall(ends);
 
     return idle;
 }
 
-// What the work itself sends here, and what comes meanwhile, is worked on without a look at the ring in between. True: nothing
-// is left.
+// What the work itself sends here, and what comes meanwhile, is worked on without a look at the ring in between, as long as it
+// is little: who goes on after others does so by a message, and would keep the ring waiting pass after pass. True: nothing is
+// left.
 bool shard::work_through() {
     for (unsigned pass = 0; pass < passes_max; ++pass) {
         bool idle = work();
         if (group_) flush_delayed();
         if (!idle) return false;
         if (!has_mail()) return true;
+        if (passes_are_long()) break;
     }
     return false;
 }
@@ -204,10 +208,11 @@ void shard::turn() {
     current_shard mark{*this};
     const bool has_time = std::exchange(slept_, false);
     bool idle = false;
+    passes_began_ = {};
     for (unsigned pass = 0; pass < passes_max; ++pass) {
         idle = work_through();
         if (group_) reach_touched(has_time);
-        if (!idle || !has_mail()) break;
+        if (!idle || !has_mail() || passes_are_long()) break;
     }
     if (!idle || stopping_ || has_mail()) return feed_.wait(mono_time{});
     sleeps_until_ = timers_.next_wake();

@@ -56,6 +56,7 @@ struct phase_member : hook_of<struct phase_tag> {
 
 struct turn_limits {
     nanoseconds turn_max = microseconds{500};
+    nanoseconds messages_max = microseconds{200}; // before another round of messages, which the answers of this turn would wait for
     std::size_t append_bytes_max = 1 << 20;
     std::size_t send_bytes_max = 1 << 20;
     nanoseconds stall_threshold = milliseconds{10};
@@ -128,6 +129,7 @@ class shard {
     void note_stall(const std::array<mono_time, turn_parts>& ends);
     bool work();
     bool work_through();
+    bool passes_are_long() const { return pass_ended_ - passes_began_ >= limits_.messages_max; }
     void flush_delayed();
     bool has_delayed() const;
     bool has_mail() const;
@@ -150,6 +152,8 @@ class shard {
 
     mono_time now_{};
     mono_time turn_began_{};
+    mono_time passes_began_{}; // the first of those since the ring was looked at; zero: it is yet to begin
+    mono_time pass_ended_{};
     timer_wheel timers_;
     completion_list ready_;
     intrusive_list<phase_member, phase_tag> phases_[phase_count];

@@ -50,6 +50,7 @@ void shard::visit(shard& target) {
 bool shard::work_for_visitor() {
     feed_.lend();
     current_shard mark{*this};
+    passes_began_ = {};
     const bool idle = work_through();
     reach_touched(false);
     const bool queued = feed_.take_back();

@@ -16,7 +16,7 @@ namespace {
 // Whoever lets others have their turn ends the turn.
 sim::world_options short_turns() {
     auto out = whole_node::of(1, 1);
-    out.limits.turn_max = runtime::nanoseconds{0};
+    out.limits.turn_max = out.limits.messages_max = runtime::nanoseconds{0};
     return out;
 }
 

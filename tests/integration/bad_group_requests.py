@@ -282,6 +282,17 @@ def light_frames(group, generation, member):
         yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(0, offset, "")])
 
 
+# A kernel without preemption keeps a core for as long as a call takes: one that sends 10 MB would hold up whoever is measured there.
+PIECE_BYTES = 64 << 10
+
+
+def call_in_pieces(connection, api, version, body):
+    frame = connection.frame(api, version, body, flexible=True)
+    for at in range(0, len(frame), PIECE_BYTES):
+        connection.socket.sendall(frame[at:at + PIECE_BYTES])
+    connection.receive()
+
+
 def stand_back(thread=0):
     """It runs when a core has nothing else to do, and is interrupted at once when it has."""
     os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
@@ -298,7 +309,7 @@ def load(address, frames_of, group, running, sent):
         for api, version, body in frames:
             if not running.value:
                 break
-            g.connection.call(api, version, body, flexible=True)
+            call_in_pieces(g.connection, api, version, body)
             sent.value += 1
     g.leave(group, member)
 
@@ -318,7 +329,7 @@ def p99_of(g, group, generation, member, seconds):
 
 
 ROUNDS, ROUND_SECONDS, ATTEMPTS = 5, 1, 3
-RATIO_MAX, FLOOR_MS = 2, 2.5
+RATIO_MAX, FLOOR_MS = 2, 2
 CORES = os.sched_getaffinity(0)
 CHECKED = "--check" in sys.argv
 

@@ -178,6 +178,24 @@ TEST_CASE("load: the pipelining depth is kept, and records wait with their inten
     CHECK(ms(got.latency().max()) >= 100);
 }
 
+TEST_CASE("load: what a slow broker holds up waits as a number, and is made into batches shortly before it leaves") {
+    world w;
+    w.plan.rate = 10'000;
+    w.plan.records_max = 20'000;
+    w.plan.size.min = w.plan.size.max = 100;
+    w.plan.batch_bytes = 1; // each record leaves alone
+    w.plan.depth = 5;
+    w.serve = [](mono_time now, const load_request&) { return now + milliseconds{5}; }; // a tenth of the rate
+    std::set<const load_batch*> used;
+    std::uint64_t records = 0;
+    w.look = [&](const load_source&, const load_batch& b) { used.insert(&b), records += static_cast<std::uint64_t>(b.builder.record_count()); };
+    w.run();
+    CHECK(records == 20'000);
+    const auto ahead = load_source::backlog_bytes_for(w.plan, 1) / 100 + w.plan.depth;
+    CHECK(used.size() <= ahead);
+    CHECK(ahead < 200);
+}
+
 TEST_CASE("load: batches that are sent again are whole, carry the new time, and go on in sequence on each partition") {
     world w;
     w.partitions = 3;

@@ -107,9 +107,11 @@ TEST_CASE("turn: a message that sends itself on for ever leaves the turn at its 
         shard::current().send(shard::current().id(), self);
     };
     p.first.send(shard_id{0}, m);
+    const auto began = p.time.at;
     p.first.turn();
     CHECK(trips > 0);
     CHECK(p.feed[0].slept_until == mono_time{});
+    CHECK(p.time.at - began <= milliseconds{1}); // and what has come to the ring meanwhile is looked at
 }
 
 TEST_CASE("turn: a sleeping shard that is not lent is rung once for all messages of a turn") {

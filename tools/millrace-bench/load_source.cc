@@ -12,6 +12,7 @@ namespace millrace::bench {
 
 namespace {
 constexpr std::size_t record_overhead_bytes = 16; // varints, about
+constexpr std::size_t rounds_made_ahead = 4;      // keys may fill one partition's batches before the others'
 }
 
 load_progress::load_progress(const load_plan& of)
@@ -27,9 +28,15 @@ void load_progress::begin(runtime::mono_time start) {
 
 load_source::load_source(load_progress& shared, measurement& into, std::vector<partition_index> partitions, std::uint32_t which)
     : shared_{shared}, into_{into}, which_{which}, random_{shared.plan.seed + which}, keys_{shared.plan.keys},
-      sticky_{which % partitions.size()} {
+      sticky_{which % partitions.size()}, backlog_bytes_limit_{backlog_bytes_for(shared.plan, partitions.size())} {
     for (auto p : partitions) lanes_.push_back({p});
     stamped_.resize(shared.plan.size.max);
+}
+
+std::size_t load_source::backlog_bytes_for(const load_plan& plan, std::size_t partitions) {
+    const std::size_t batch_bytes = plan.batch_bytes + plan.size.max + record_overhead_bytes;
+    const std::size_t request_bytes = std::min(partitions * batch_bytes, plan.request_bytes + batch_bytes);
+    return std::clamp(rounds_made_ahead * plan.depth * request_bytes, backlog_bytes_min, backlog_bytes_max);
 }
 
 // Of the first `records` of the schedule: this connection's own.
@@ -46,7 +53,7 @@ std::uint64_t load_source::behind(runtime::mono_time now) const {
 void load_source::advance(runtime::mono_time now, timestamp_ms wall) {
     if (!open_loop() || shared_.stopped) return;
     auto due = share_of(std::min(shared_.due.due(now), shared_.records_scheduled));
-    for (; taken_ < due && backlog_bytes_ < backlog_bytes_max; ++taken_)
+    for (; taken_ < due && backlog_bytes_ < backlog_bytes_limit_; ++taken_)
         append(shared_.due.intended(taken_ * shared_.plan.connections + which_), wall);
 }
 
@@ -59,7 +66,7 @@ runtime::mono_time load_source::next_due() const {
     auto next = runtime::never;
     // With all requests out nothing can leave before an answer comes, and then everything due is taken at once.
     if (!open_loop() || in_flight_ >= shared_.plan.depth) return next;
-    if (!nothing_more() && backlog_bytes_ < backlog_bytes_max)
+    if (!nothing_more() && backlog_bytes_ < backlog_bytes_limit_)
         next = shared_.due.intended(taken_ * shared_.plan.connections + which_);
     for (const auto& one : opened_)
         if (still_open(one)) {

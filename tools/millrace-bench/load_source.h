@@ -52,7 +52,10 @@ struct load_request {
 
 class load_source {
   public:
-    static constexpr std::size_t backlog_bytes_max = 32 << 20;
+    static constexpr std::size_t backlog_bytes_min = 16 << 10, backlog_bytes_max = 32 << 20;
+    // Records that are due are made into batches this far ahead of what leaves, as few as do for full requests: the others wait as
+    // a number, and what the broker holds up takes neither memory nor time from what is measured.
+    static std::size_t backlog_bytes_for(const load_plan& plan, std::size_t partitions);
 
     // `which` of plan.connections it is: each takes its share of the schedule in turn.
     load_source(load_progress& shared, measurement& into, std::vector<partition_index> partitions, std::uint32_t which);
@@ -120,6 +123,7 @@ class load_source {
     std::vector<std::byte> stamped_;
     std::uint64_t taken_ = 0;
     std::size_t backlog_bytes_ = 0;
+    const std::size_t backlog_bytes_limit_;
     std::uint64_t requests_ = 0;
     std::uint32_t in_flight_ = 0;
     producer_id producer_ = no_producer;
