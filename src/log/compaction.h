@@ -26,7 +26,7 @@ class io_pace {
 
 struct compaction_request {
     log_offset compacted_to{0}; // where the last round ended
-    log_offset limit{0};        // the high watermark
+    log_offset limit{0};        // the last stable offset
     timestamp_ms now{0};
     std::size_t map_bytes_max = 128 << 20;
     last_records producers;

@@ -294,7 +294,7 @@ task<log::result<log::compaction_outcome>> replica::compact(log::compaction_requ
     runtime::turnstile::pass mine{compactions_};
     co_await mine;
     if (ending_) co_return std::unexpected{log::errc::closed};
-    request.limit = high_watermark_;
+    request.limit = last_stable_offset(); // what an open transaction wrote may yet be aborted
     for (const auto& p : producers_.known()) request.producers[p.id] = {p.last_offset, p.epoch};
     request.start_changes = &deletions_;
     request.aborted_kept = [this](log_offset from, log_offset until, const std::vector<log::aborted_transaction>& kept) {
@@ -309,7 +309,7 @@ task<log::result<log::compaction_outcome>> replica::compact(log::compaction_requ
 
 task<log::result<log::compactable>> replica::find_work(log_offset compacted_to, timestamp_ms now) {
     if (ending_) co_return std::unexpected{log::errc::closed};
-    co_return co_await log_->find_work(compacted_to, high_watermark_, now);
+    co_return co_await log_->find_work(compacted_to, last_stable_offset(), now);
 }
 
 task<log::result<void>> replica::close() {

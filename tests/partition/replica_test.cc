@@ -19,7 +19,7 @@ namespace {
 
 constexpr topic_id id{{1, 2, 3, 4}};
 
-std::vector<std::byte> batch(int records, producer_id who = no_producer, int sequence = -1, int epoch = 0) {
+std::vector<std::byte> batch(int records, producer_id who = no_producer, int sequence = -1, int epoch = 0, bool transactional = false) {
     records::builder_options options;
     records::batch_builder builder{options};
     for (int i = 0; i < records; ++i)
@@ -29,6 +29,7 @@ std::vector<std::byte> batch(int records, producer_id who = no_producer, int seq
         identity.producer_id = who;
         identity.producer_epoch = {static_cast<std::int16_t>(epoch)};
         identity.base_sequence = {sequence};
+        identity.transactional = transactional;
     }
     auto made = builder.finish(identity);
     return {made.begin(), made.end()};
@@ -314,4 +315,34 @@ TEST_CASE("replica: max.message.bytes is for producers; what the broker made its
     CHECK(foreign.error == errc::invalid_batch);
     CHECK_FALSE(own.error.has_value());
     CHECK(own.base_offset == log_offset{0});
+}
+
+TEST_CASE("replica: compaction leaves what an open transaction would replace, because that may yet be aborted") {
+    fixture f{1};
+    f.config.compacted = true;
+    f.config.log.segment_bytes = 1; // a segment for each batch
+    f.open();
+    produced before{batch(1), -1}, open{batch(1, {7}, 0, 0, true), -1}, after{batch(1), -1};
+    for (auto* one : {&before, &open, &after}) f.append(*one);
+    f.close();
+    // What was appended here was no transaction: only logs that come from elsewhere have them.
+    auto forget = [](runtime::disk& d) -> task<void> {
+        for (std::int64_t at = 1; at <= 3; ++at) (void)co_await d.remove("/data/t-0/" + log::segment_file_name({at}, ".snapshot"));
+    };
+    f.w.run(forget(f.w.disk()));
+    f.open(2);
+    CHECK(f.partition->last_stable_offset() == log_offset{1});
+    log::compaction_request request;
+    static log::compaction_outcome outcome;
+    auto compact = [](replica& r, log::compaction_request& request) -> task<void> {
+        const bool stop = false;
+        auto done = co_await r.compact(request, stop);
+        REQUIRE(done.has_value());
+        outcome = *done;
+    };
+    f.w.run(compact(*f.partition, request));
+    CHECK(outcome.records.records_in == 1);
+    CHECK(outcome.records.records_kept == 1);
+    CHECK(outcome.compacted_to == log_offset{1});
+    f.close();
 }
