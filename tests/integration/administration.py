@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.broker import TREE, Broker, clean_environment  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
+CHECK_MS = 8000  # seldom enough to be asked in between
 TOOL = os.environ.get("MILLRACE_TOOL") or os.path.join(TREE, "build-release/tools/millrace/millrace")
 
 
@@ -44,6 +45,28 @@ def topic(checks, broker):
     checks.equal(shown["configs"]["segment.bytes"], {"value": "2000000", "source": "topic", "default": False}, "topic describe: configs")
     status, text, _ = run(broker, "topic", "describe", "orders")
     checks.that(status == 0 and "config segment.bytes=2000000" in text, "topic describe: text names the configs set on the topic")
+
+
+def retention(checks, broker):
+    """What is said to go is gone when it was said to be."""
+    run(broker, "topic", "create", "aging", "--config", "retention.ms=1500", "--config", "file.delete.delay.ms=0")
+    run(broker, "produce", "aging", "--generate", "10")
+    explain = lambda: parsed(broker, "topic", "explain-retention", "aging")["partitions"][0]
+    young, = explain()["goes"]
+    written = parsed(broker, "topic", "describe", "aging")["partitions"][0]
+    checks.equal((young["from"], young["until"]), (0, 10), "explain-retention: what is not too old yet")
+    checks.equal(young["earliest"], written["first_timestamp"] + 1500, "explain-retention: when it goes at the earliest")
+    time.sleep(2)
+    old, = explain()["goes"]
+    checks.that((old["from"], old["until"]) == (0, 10) and "older than retention.ms=1500" in old["why"], "explain-retention: what is too old", old)
+    checks.equal(old["latest"] - old["earliest"], CHECK_MS, "explain-retention: when it is gone at the latest")
+    text = run(broker, "topic", "explain-retention", "aging")[1]
+    checks.that("older than retention.ms=1500" in text and "retention.bytes=-1" in text, "explain-retention: text says why, and the rules")
+    while explain()["start"] < 10 and time.time() * 1000 < old["latest"] + 5000:
+        time.sleep(0.2)
+    checks.equal((explain()["start"], explain()["goes"]), (10, []), "explain-retention: what was said to go went")
+    status, _, err = run(broker, "topic", "explain-retention", "nowhere")
+    checks.that(status == 1 and err.count("\n") == 1, "explain-retention: an unknown topic is one line and status 1", err)
 
 
 def cluster(checks, broker):
@@ -152,6 +175,8 @@ def main():
     with Broker(options=["--shards", "2"]) as broker:
         for work in (topic, cluster, config, live, all_brokers, refusals):
             checks.run(work.__name__, work, checks, broker)
+    with Broker(options=["--log.initial.task.delay.ms", "1", "--log.retention.check.interval.ms", str(CHECK_MS)]) as broker:
+        checks.run("retention", retention, checks, broker)
     checks.finish()
 
 

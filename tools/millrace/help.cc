@@ -5,6 +5,7 @@ namespace millrace::tool {
 const char* const help_overview = R"(millrace: administer a Millrace or Kafka broker, write to it and read from it
 
   millrace topic create|list|describe|alter|delete   topics, their partitions and their configs
+  millrace topic explain-retention TOPIC             what of it goes, when and why
   millrace group list|describe|reset-offsets|delete  consumer groups, their members, offsets and lag
   millrace cluster                                   its id and nodes, and what they speak
   millrace config get|set|diff                       configs of topics, brokers and groups
@@ -25,10 +26,13 @@ const char* const help_topic = R"(millrace topic: topics, their partitions and t
   millrace topic create NAME [--partitions N] [--replication-factor N] [--config KEY=VALUE]... [--if-not-exists]
   millrace topic list
   millrace topic describe NAME
+  millrace topic explain-retention NAME
   millrace topic alter NAME [--partitions N] [--config KEY=VALUE]... [--delete-config KEY]...
   millrace topic delete NAME [--if-exists]
 
 describe shows of each partition its leader, offsets and bytes, and the times of its first and its newest record.
+explain-retention says of each partition which offsets go, when at the earliest and at the latest, and why. Brokers remove
+whole segments and do not tell where these end: hence a span. It assumes that the clocks of this machine and the broker agree.
 
   --partitions N             how many; alter can only raise it (the broker's default)
   --replication-factor N     copies of each partition (the broker's default)
@@ -37,7 +41,7 @@ describe shows of each partition its leader, offsets and bytes, and the times of
   --if-not-exists            create: a topic that is there already is no failure
   --if-exists                delete: a missing topic is no failure
   --bootstrap-server HOST:PORT[,...]   (127.0.0.1:9092)
-  --format text|json         list gives an array, describe an object (text)
+  --format text|json         list gives an array, describe and explain-retention an object (text)
 )";
 
 const char* const help_cluster = R"(millrace cluster: its id and nodes, and what they speak

@@ -2,6 +2,7 @@
 #include "command.h"
 #include "help.h"
 #include "json.h"
+#include "retention_report.h"
 #include "topic_report.h"
 
 namespace millrace::tool {
@@ -25,6 +26,7 @@ class topic_body final : public command_body {
     runtime::task<int> run(client::cluster_link& link) override {
         if (wish_.action == "list") co_return co_await list(link);
         if (wish_.action == "describe") co_return co_await describe(link);
+        if (wish_.action == "explain-retention") co_return co_await explain(link);
         if (wish_.action == "create") co_return co_await create(link);
         if (wish_.action == "alter") co_return co_await alter(link);
         co_return co_await remove(link);
@@ -103,6 +105,20 @@ class topic_body final : public command_body {
         co_return 0;
     }
 
+    runtime::task<int> explain(client::cluster_link& link) {
+        auto report = co_await report_retention(link, wish_.name);
+        if (!report) co_return failed(report.error());
+        std::string out;
+        if (wish_.json) {
+            append_json(out, *report);
+            out += "\n";
+        } else {
+            append_text(out, *report);
+        }
+        std::fwrite(out.data(), 1, out.size(), stdout);
+        co_return 0;
+    }
+
     topic_wish wish_;
 };
 
@@ -115,12 +131,12 @@ int topic_command(std::span<const char* const> words) {
     if (!given) return usage_error(given.error());
     if (given->has("help")) return std::fputs(help_topic, stdout), 0;
     const auto& alone = given->alone();
-    if (alone.empty()) return usage_error("topic needs one of create, list, describe, alter, delete; see millrace topic --help");
+    if (alone.empty()) return usage_error("topic needs one of create, list, describe, explain-retention, alter, delete; see millrace topic --help");
     topic_wish wish;
     wish.action = alone[0];
     bool known = false;
-    for (auto* a : {"create", "list", "describe", "alter", "delete"}) known |= wish.action == a;
-    if (!known) return usage_error("unknown action topic " + wish.action + "; known are create, list, describe, alter, delete");
+    for (auto* a : {"create", "list", "describe", "explain-retention", "alter", "delete"}) known |= wish.action == a;
+    if (!known) return usage_error("unknown action topic " + wish.action + "; known are create, list, describe, explain-retention, alter, delete");
     std::size_t names = wish.action == "list" ? 0 : 1;
     if (alone.size() != 1 + names)
         return usage_error("topic " + wish.action + (names ? " needs one topic name" : " takes no topic name") + "; see millrace topic --help");
