@@ -23,7 +23,7 @@ void partition_history::acknowledged(const std::string& value, std::int64_t offs
     if (offset < 0) {
         wrong.push_back(at(offset) + "inconsistent: an acknowledgement of " + shown(value) + " without an offset");
     } else if (index < base_.size()) {
-        if (base_[index] != value)
+        if (base_[index] != value && base_[index] != deleted)
             wrong.push_back(at(offset) + "inconsistent: " + shown(value) + " was acknowledged where " + shown(base_[index]) + " lies");
     } else {
         auto [first, fresh] = acknowledged_.try_emplace(offset, told{value, now});
@@ -39,7 +39,9 @@ void partition_history::read(std::int64_t offset, const std::string& value, mome
     auto index = static_cast<std::size_t>(offset);
     if (!sent_.contains(value)) wrong.push_back(at(offset) + "phantom: " + shown(value) + " was read and never sent");
     if (index < base_.size()) {
-        if (base_[index] != value)
+        if (base_[index] == deleted)
+            wrong.push_back(at(offset) + "phantom: " + shown(value) + " was read and had been deleted");
+        else if (base_[index] != value)
             wrong.push_back(at(offset) + "inconsistent: " + shown(value) + " was read where " + shown(base_[index]) + " lay");
         return;
     }
@@ -62,6 +64,29 @@ void partition_history::watermark(std::int64_t high, moment now, faults& wrong) 
         watermarks_.emplace_back(now, high);
 }
 
+void partition_history::deletion_acknowledged(std::int64_t offset, moment now) {
+    for (auto& d : deletions_)
+        if (d.offset == offset) d.told = now;
+}
+
+std::int64_t partition_history::begins_at(const std::vector<std::string>& found) {
+    auto first = std::find_if(found.begin(), found.end(), [](const std::string& v) { return v != deleted; });
+    return first - found.begin();
+}
+
+// Between what was told to be deleted and what was asked for at all.
+void partition_history::check_start(std::int64_t start, moment when, faults& wrong) const {
+    auto least = begins_at(base_), most = least;
+    for (auto& d : deletions_) {
+        if (d.told < when) least = std::max(least, d.offset);
+        if (d.sent < when) most = std::max(most, d.offset);
+    }
+    if (start < least)
+        wrong.push_back(at(start) + "phantom: the deletion of all below " + std::to_string(least) + " was acknowledged, and records are there again");
+    if (start > most)
+        wrong.push_back(at(most) + "lost: the log begins at " + std::to_string(start) + ", and nobody asked for more than " + std::to_string(most) + " to be deleted");
+}
+
 bool partition_history::on_disk(const std::string& value) const {
     auto found = sent_.find(value);
     return found != sent_.end() && found->second.asked == promise::on_disk;
@@ -80,7 +105,10 @@ std::int64_t partition_history::flushed_end(moment when) const {
 void partition_history::check(const std::vector<std::string>& found, ending how, moment when, faults& wrong) const {
     auto size = static_cast<std::int64_t>(found.size());
     auto flushed = flushed_end(when);
+    const auto start = begins_at(found);
+    check_start(start, when, wrong);
     auto compare = [&](std::int64_t offset, const std::string& value, const char* because) {
+        if (offset < start || value == deleted) return; // what may be deleted was looked at
         bool there = offset < size && found[static_cast<std::size_t>(offset)] != hole;
         if (there && found[static_cast<std::size_t>(offset)] != value)
             wrong.push_back(at(offset) + "inconsistent: " + shown(found[static_cast<std::size_t>(offset)]) + " where " + shown(value) + " " + because);
@@ -107,7 +135,7 @@ void partition_history::check_content(const std::vector<std::string>& found, fau
     std::map<source, std::uint64_t> last;
     for (std::size_t i = 0; i < found.size(); ++i) {
         auto offset = static_cast<std::int64_t>(i);
-        if (found[i] == hole) continue;
+        if (found[i] == hole || found[i] == deleted) continue;
         auto sent = sent_.find(found[i]);
         if (sent == sent_.end()) {
             wrong.push_back(at(offset) + "phantom: " + shown(found[i]) + " was never sent");
@@ -130,8 +158,9 @@ void partition_history::restarted(std::vector<std::string> found) {
     read_.clear();
     offsets_.clear();
     for (std::size_t i = 0; i < base_.size(); ++i)
-        if (base_[i] != hole) offsets_[base_[i]] = static_cast<std::int64_t>(i);
+        if (base_[i] != hole && base_[i] != deleted) offsets_[base_[i]] = static_cast<std::int64_t>(i);
     watermarks_.clear();
+    deletions_.clear();
 }
 
 void commit_history::acknowledged(std::int64_t offset, moment now) {

@@ -22,6 +22,9 @@ enum class ending : std::uint8_t { kill, power_cut }; // the page cache stays, o
 // Stands for an offset without a record, with records behind it.
 inline const std::string hole = "(no record)";
 
+// Stands for an offset in front of the one that the log begins with.
+inline const std::string deleted = "(deleted)";
+
 // What an acknowledgement of a record means.
 enum class promise : std::uint8_t {
     none,      // acks=0
@@ -46,7 +49,13 @@ class partition_history {
     void read(std::int64_t offset, const std::string& value, moment now, faults& wrong);
     void watermark(std::int64_t high, moment now, faults& wrong);
 
-    // `found`: what can be read after a crash at `at`, from offset 0 on, with holes.
+    // Records below `offset` were asked to be deleted; from the answer on they stay so. Offsets grow.
+    void deletion_sent(std::int64_t offset, moment now) { deletions_.push_back({offset, now, never}); }
+    void deletion_acknowledged(std::int64_t offset, moment now);
+    std::int64_t highest_watermark() const { return watermarks_.empty() ? static_cast<std::int64_t>(base_.size()) : watermarks_.back().second; }
+    std::int64_t last_deletion() const { return deletions_.empty() ? begins_at(base_) : deletions_.back().offset; }
+
+    // `found`: what can be read after a crash at `at`, from offset 0 on, with holes, and with `deleted` in front.
     void check(const std::vector<std::string>& found, ending how, moment at, faults& wrong) const;
     // The broker has started on `found`: it is kept from now on, and what it had not kept may be overwritten.
     void restarted(std::vector<std::string> found);
@@ -63,6 +72,12 @@ class partition_history {
         std::string value;
         moment when = never;
     };
+    struct deletion {
+        std::int64_t offset;
+        moment sent, told;
+    };
+    static std::int64_t begins_at(const std::vector<std::string>& found);
+    void check_start(std::int64_t start, moment when, faults& wrong) const;
     std::string at(std::int64_t offset) const { return name_ + " offset " + std::to_string(offset) + ": "; }
     bool on_disk(const std::string& value) const;
     std::int64_t flushed_end(moment when) const;
@@ -74,6 +89,7 @@ class partition_history {
     std::map<std::int64_t, told> acknowledged_, read_; // since then
     std::map<std::string, std::int64_t> offsets_;      // … by value
     std::vector<std::pair<moment, std::int64_t>> watermarks_;
+    std::vector<deletion> deletions_; // since the last start
     std::size_t acknowledged_total_ = 0;
 };
 

@@ -26,7 +26,7 @@ struct told {
     // The first word of what is wrong after this end, or nothing.
     std::string verdict(std::string found, ending how = ending::power_cut, moment at = never) {
         std::vector<std::string> values;
-        for (char v : found) values.push_back(v == '-' ? hole : std::string(1, v));
+        for (char v : found) values.push_back(v == '-' ? hole : v == '.' ? deleted : std::string(1, v));
         h.check(values, how, at, wrong);
         return kind();
     }
@@ -117,6 +117,25 @@ TEST_CASE("history: after a start the records found are kept, and what was not f
     CHECK(told{t}.verdict("") == "lost");
     CHECK(told{t}.acknowledge("b", 0).kind() == "inconsistent");
     CHECK(told{t}.verdict("aa") == "duplicate");
+}
+TEST_CASE("history: what was deleted stays so once it was told, and nothing goes that nobody asked for") {
+    told t{"abcd"};
+    t.acknowledge("a", 0).acknowledge("b", 1).acknowledge("c", 2);
+    CHECK(told{t}.verdict("..c") == "lost");
+    t.h.deletion_sent(2, t.now++);
+    CHECK(told{t}.verdict("..c") == "");
+    CHECK(told{t}.verdict("abc") == "");
+    CHECK(told{t}.verdict("..c", ending::power_cut, t.now - 1) == "lost"); // before it was asked for
+    CHECK(told{t}.verdict("...") == "lost");
+    t.h.deletion_acknowledged(2, t.now++);
+    CHECK(told{t}.verdict("..c") == "");
+    CHECK(told{t}.verdict("..") == "lost"); // "c" is gone
+    CHECK(told{t}.verdict("abc") == "phantom");
+    CHECK(told{t}.verdict(".bc") == "phantom");
+    t.h.restarted({deleted, deleted, "c"});
+    CHECK(told{t}.verdict("abc") == "phantom");
+    CHECK(told{t}.read("b", 1).kind() == "phantom");
+    CHECK(told{t}.verdict("..cd") == "");
 }
 TEST_CASE("history: a committed offset does not go back behind what was acknowledged, nor beyond what was sent") {
     commit_history h{"g"};

@@ -52,6 +52,10 @@ class run {
         out.state = found_in_;
         out.files = files_;
         out.schedule_hash = n_.w.schedule_hash();
+        counts_.deletions += know_.deletions_told;
+        counts_.commits += know_.commits_told;
+        counts_.member_commits += know_.member_commits_told;
+        counts_.topic_changes += know_.topic_changes_told;
         for (auto& [at, history] : know_.partitions) counts_.acknowledged += history.acknowledged_total();
         return out;
     }
@@ -65,7 +69,7 @@ class run {
     }
     // What kind of run this is.
     void shape() {
-        know_.topics = {{"flows", 3, "acks"}, {"kept", 1, "flush"}, {"loose", 1, "cache"}};
+        know_.topics = {{"flows", 3, "acks"}, {"kept", 1, "flush"}, {"loose", 1, "cache"}, {"shrinks", 1, "acks"}};
         value_bytes_ = options_.seed % 5 == 0 ? 6'000 : options_.seed % 5 == 1 ? 900 : 60;
         steps_ = value_bytes_ > 1'000 ? 40 : 70;
         fails_ = options_.seed % 4 == 3;
@@ -121,6 +125,8 @@ class run {
             if (random_.next() % 2) p.act(n_, know_, random_, value_bytes_, time_);
         if (random_.next() % 3 == 0) reader_.act(n_, know_, random_);
         if (random_.next() % 4 == 0) committer_.act(n_, know_, random_);
+        if (random_.next() % 4 == 0) member_.act(n_, know_, random_);
+        if (random_.next() % 8 == 0) deleter_.act(n_, know_, random_);
         if (random_.next() % 6 == 0) topics_.act(n_, know_, random_);
         switch (random_.next() % 120) {
         case 0: return n_.w.network().reset_all();
@@ -133,12 +139,16 @@ class run {
         for (auto& p : producers_) p.hear(know_);
         reader_.hear(know_);
         committer_.hear(know_);
+        member_.hear(know_);
+        deleter_.hear(know_);
         topics_.hear(know_);
     }
     void forget_clients() {
         for (auto& p : producers_) p.forget();
         reader_.forget();
         committer_.forget();
+        member_.forget();
+        deleter_.forget();
         topics_.forget();
     }
 
@@ -163,6 +173,7 @@ class run {
         if (!know_.wrong.empty()) return false;
         for (auto& [at, values] : found) know_.of(at.first, at.second).restarted(values);
         know_.commits.restarted(read_commit(c, n_, committer::group, committer::topic, know_.wrong));
+        know_.member_commits.restarted(read_commit(c, n_, member::group, member::topic, know_.wrong));
         for (auto& [name, history] : know_.changing) history.restarted(n_.topic(name) != nullptr);
         return know_.wrong.empty();
     }
@@ -260,6 +271,8 @@ class run {
         for (auto& [at, values] : found) counts_.compared += values.size();
         auto committed = read_commit(c, after, committer::group, committer::topic, know_.wrong);
         know_.commits.check(committed, s.at, know_.wrong);
+        auto by_member = read_commit(c, after, member::group, member::topic, know_.wrong);
+        know_.member_commits.check(by_member, s.at, know_.wrong);
         if (know_.wrong.empty() && random.next() % 4 == 0) go_on(c, s, found);
     }
 
@@ -319,6 +332,8 @@ class run {
     std::vector<producer> producers_;
     reader reader_;
     committer committer_;
+    member member_;
+    deleter deleter_;
     topic_changer topics_;
     std::size_t value_bytes_ = 0;
     int steps_ = 0;

@@ -1,12 +1,16 @@
-// The clients of a hunt: producers, a reader, a committer of offsets and one who makes and deletes topics. Each is moved on from
+// The clients of a hunt: producers, a reader, one who deletes records, a committer of offsets, a member of a group that commits as such,
+// and one who makes and deletes topics. Each is moved on from
 // outside (`act`), never waits, and writes what it was told into the histories.
 // Owner: the hunt; the test's thread; their connections end before the node does.
 // Invariant: an answer is believed in the moment it is taken in (`hear`), and never afterwards taken back.
 #pragma once
 
 #include "hunt_reads.h"
+#include "kafka/messages/delete_records.h"
 #include "kafka/messages/find_coordinator.h"
+#include "kafka/messages/join_group.h"
 #include "kafka/messages/offset_commit.h"
+#include "kafka/messages/sync_group.h"
 #include "sim/seeds.h"
 
 #include <deque>
@@ -30,10 +34,11 @@ struct topic_plan {
 struct knowledge {
     moment now = 1;
     faults wrong;
-    std::vector<topic_plan> topics; // the last one does not flush
+    std::vector<topic_plan> topics; // of the last one records are deleted, the one before does not flush
     std::map<std::pair<std::string, std::int32_t>, partition_history> partitions;
     std::map<std::string, topic_history> changing; // topics that come and go
-    commit_history commits{"group readers"};
+    commit_history commits{"group readers"}, member_commits{"group members"};
+    std::uint64_t deletions_told = 0, commits_told = 0, member_commits_told = 0, topic_changes_told = 0;
 
     partition_history& of(const std::string& topic, std::int32_t partition) {
         return partitions.try_emplace({topic, partition}, topic + "-" + std::to_string(partition)).first->second;
@@ -68,8 +73,9 @@ class producer {
 
     void act(bt::whole_node& n, knowledge& k, sim::seeded_random& random, std::size_t value_bytes, std::int64_t time) {
         if (!c_ || c_->ended()) connect(n);
-        // What a power cut took from a producer that numbers its batches it would have to begin anew for.
-        auto usable = k.topics.size() - (idempotent_ ? 1 : 0);
+        // What a power cut took from a producer that numbers its batches it would have to begin anew for, and of what was deleted nobody
+        // can say whether it is there once.
+        auto usable = k.topics.size() - (idempotent_ ? 2 : 0);
         auto& topic = k.topics[random.next() % usable];
         auto partition = static_cast<std::int32_t>(random.next() % static_cast<std::uint64_t>(topic.partitions));
         auto& open = open_[{topic.name, partition}];
@@ -166,7 +172,9 @@ class reader {
         for (auto& t : k.topics)
             for (std::int32_t p = 0; p < t.partitions; ++p) {
                 auto& to = next_[{t.name, p}];
-                ask.push_back({t.name, p, random.next() % 4 == 0 ? static_cast<std::int64_t>(random.next() % static_cast<std::uint64_t>(to + 1)) : to});
+                auto from = random.next() % 4 == 0 ? static_cast<std::int64_t>(random.next() % static_cast<std::uint64_t>(to + 1)) : to;
+                asked_[{t.name, p}] = from;
+                ask.push_back({t.name, p, from});
             }
         bt::send_fetch(*c_, std::move(ask), static_cast<std::int32_t>(random.next() % 3));
     }
@@ -174,10 +182,12 @@ class reader {
         while (c_ && c_->answers() > 0) {
             auto answer = c_->next<kafka::fetch_response>();
             for (auto& [at, part] : read_fetch(answer->message, k.wrong)) {
-                if (part.code != kafka::error_code::none) continue;
                 auto& history = k.of(at.first, at.second);
+                if (part.code == kafka::error_code::offset_out_of_range) next_[at] = history.last_deletion();
+                if (part.code != kafka::error_code::none) continue;
                 history.watermark(part.high_watermark, k.now++, k.wrong);
                 for (auto& r : part.records) {
+                    if (r.offset < asked_[at]) continue; // of the batch that holds the first one
                     history.read(r.offset, r.value, k.now++, k.wrong);
                     next_[at] = std::max(next_[at], r.offset + 1);
                 }
@@ -191,8 +201,59 @@ class reader {
 
   private:
     std::unique_ptr<bt::wire> c_;
-    std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_;
+    std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_, asked_;
 };
+
+// Deletes records from the front of the last topic, never more than readers were told of.
+class deleter {
+  public:
+    void act(bt::whole_node& n, knowledge& k, sim::seeded_random& random) {
+        if (!c_ || c_->ended()) c_ = std::make_unique<bt::wire>(n), waiting_.clear();
+        if (waiting_.size() >= 2) return;
+        auto& history = k.of(k.topics.back().name, 0);
+        auto low = history.last_deletion(), high = history.highest_watermark();
+        if (high <= low) return;
+        auto offset = low + 1 + static_cast<std::int64_t>(random.next() % static_cast<std::uint64_t>(std::min<std::int64_t>(high - low, 5)));
+        kafka::delete_records_request::partition_entry p;
+        p.partition_index = {0};
+        p.offset = {offset};
+        kafka::delete_records_request::topic_entry t;
+        t.name = k.topics.back().name;
+        t.partitions = {&p, 1};
+        kafka::delete_records_request in;
+        in.topics = {&t, 1};
+        in.timeout_ms = 30'000;
+        history.deletion_sent(offset, k.now++);
+        c_->send(in, 2);
+        waiting_.push_back(offset);
+    }
+    void hear(knowledge& k) {
+        while (c_ && c_->answers() > 0) {
+            auto code = c_->next<kafka::delete_records_response>()->message.topics[0].partitions[0].error_code;
+            if (code == kafka::error_code::none) {
+                ++k.deletions_told;
+                k.of(k.topics.back().name, 0).deletion_acknowledged(waiting_.front(), k.now++);
+            }
+            waiting_.pop_front();
+        }
+    }
+    void forget() {
+        c_.reset();
+        waiting_.clear();
+    }
+
+  private:
+    std::unique_ptr<bt::wire> c_;
+    std::deque<std::int64_t> waiting_;
+};
+
+inline kafka::offset_commit_request::partition_entry commit_of(std::int64_t offset) {
+    kafka::offset_commit_request::partition_entry p;
+    p.partition_index = {0};
+    p.committed_offset = {offset};
+    p.committed_metadata = std::string_view{""};
+    return p;
+}
 
 // Commits growing offsets of a group that nobody is a member of.
 class committer {
@@ -203,10 +264,7 @@ class committer {
         if (!c_ || c_->ended()) c_ = std::make_unique<bt::wire>(n), waiting_.clear();
         if (waiting_.size() >= 3) return;
         auto offset = k.commits.last() + 1 + static_cast<std::int64_t>(random.next() % 3);
-        kafka::offset_commit_request::partition_entry p;
-        p.partition_index = {0};
-        p.committed_offset = {offset};
-        p.committed_metadata = std::string_view{""};
+        auto p = commit_of(offset);
         kafka::offset_commit_request::topic_entry t;
         t.name = topic;
         t.partitions = {&p, 1};
@@ -221,7 +279,10 @@ class committer {
     void hear(knowledge& k) {
         while (c_ && c_->answers() > 0) {
             auto code = c_->next<kafka::offset_commit_response>()->message.topics[0].partitions[0].error_code;
-            if (code == kafka::error_code::none) k.commits.acknowledged(waiting_.front(), k.now++);
+            if (code == kafka::error_code::none) {
+                ++k.commits_told;
+                k.commits.acknowledged(waiting_.front(), k.now++);
+            }
             waiting_.pop_front();
         }
     }
@@ -229,6 +290,107 @@ class committer {
 
   private:
     std::unique_ptr<bt::wire> c_;
+    std::deque<std::int64_t> waiting_;
+};
+
+// The only member of its group: joins, takes its assignment, commits growing offsets as this member of this generation, and joins again when it
+// is refused or, at times, for no reason.
+class member {
+  public:
+    static constexpr auto group = "members", topic = committer::topic;
+
+    void act(bt::whole_node& n, knowledge& k, sim::seeded_random& random) {
+        if (!c_ || c_->ended()) {
+            c_ = std::make_unique<bt::wire>(n);
+            state_ = state::outside;
+            waiting_.clear();
+        }
+        if (state_ == state::joining || state_ == state::syncing || waiting_.size() >= 3) return;
+        if (state_ == state::inside && waiting_.empty() && random.next() % 10 == 0) state_ = state::outside;
+        if (state_ == state::outside) {
+            if (waiting_.empty()) join();
+            return;
+        }
+        auto offset = k.member_commits.last() + 1 + static_cast<std::int64_t>(random.next() % 3);
+        auto p = commit_of(offset);
+        kafka::offset_commit_request::topic_entry t;
+        t.name = topic;
+        t.partitions = {&p, 1};
+        kafka::offset_commit_request in;
+        in.group_id = group;
+        in.generation_id_or_member_epoch = generation_;
+        in.member_id = id_;
+        in.topics = {&t, 1};
+        k.member_commits.sent(offset, k.now++);
+        c_->send(in, 8);
+        waiting_.push_back(offset);
+    }
+    void hear(knowledge& k) {
+        while (c_ && c_->answers() > 0) {
+            if (state_ == state::joining) {
+                auto told = c_->next<kafka::join_group_response>();
+                id_ = std::string{told->message.member_id};
+                generation_ = told->message.generation_id;
+                if (told->message.error_code == kafka::error_code::none) sync();
+                else leave();
+            } else if (state_ == state::syncing) {
+                auto told = c_->next<kafka::sync_group_response>();
+                if (told->message.error_code == kafka::error_code::none) state_ = state::inside;
+                else leave();
+            } else {
+                auto code = c_->next<kafka::offset_commit_response>()->message.topics[0].partitions[0].error_code;
+                if (code == kafka::error_code::none) {
+                    ++k.member_commits_told;
+                    k.member_commits.acknowledged(waiting_.front(), k.now++);
+                } else {
+                    state_ = state::outside;
+                }
+                waiting_.pop_front();
+            }
+        }
+    }
+    void forget() {
+        c_.reset();
+        waiting_.clear();
+        state_ = state::outside; // and asks under its old name, which a broker that lost it answers as it likes
+    }
+
+  private:
+    enum class state { outside, joining, syncing, inside };
+
+    void leave() {
+        id_.clear();
+        state_ = state::outside;
+    }
+    void join() {
+        kafka::join_group_request::protocol_entry p;
+        p.name = "range";
+        kafka::join_group_request in;
+        in.group_id = group;
+        in.session_timeout_ms = 30'000;
+        in.rebalance_timeout_ms = 30'000;
+        in.member_id = id_;
+        in.protocol_type = "consumer";
+        in.protocols = {&p, 1};
+        c_->send(in, 2);
+        state_ = state::joining;
+    }
+    void sync() {
+        kafka::sync_group_request::assignment_entry mine;
+        mine.member_id = id_;
+        kafka::sync_group_request in;
+        in.group_id = group;
+        in.generation_id = generation_;
+        in.member_id = id_;
+        in.assignments = {&mine, 1};
+        c_->send(in, 1);
+        state_ = state::syncing;
+    }
+
+    std::unique_ptr<bt::wire> c_;
+    std::string id_;
+    std::int32_t generation_ = -1;
+    state state_ = state::outside;
     std::deque<std::int64_t> waiting_;
 };
 
@@ -250,6 +412,7 @@ class topic_changer {
         if (!c_ || c_->answers() == 0) return;
         auto code = creates_ ? c_->next<kafka::create_topics_response>()->message.topics[0].error_code
                              : c_->next<kafka::delete_topics_response>()->message.responses[0].error_code;
+        k.topic_changes_told += code == kafka::error_code::none;
         k.changing.at(under_way_).ended(code == kafka::error_code::none, k.now++);
         under_way_.clear();
     }

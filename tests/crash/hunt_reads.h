@@ -6,6 +6,7 @@
 
 #include "../broker/wire.h"
 #include "history.h"
+#include "kafka/messages/list_offsets.h"
 #include "kafka/messages/offset_fetch.h"
 
 namespace millrace::crash {
@@ -64,6 +65,22 @@ inline answer_read read_fetch(const kafka::fetch_response& r, faults& wrong) {
     return out;
 }
 
+// Where a log begins.
+inline std::int64_t earliest(bt::wire& c, const std::string& topic, std::int32_t partition) {
+    constexpr std::int64_t first_offset = -2;
+    kafka::list_offsets_request::partition_entry p;
+    p.partition_index = {partition};
+    p.timestamp = {first_offset};
+    kafka::list_offsets_request::topic_entry t;
+    t.name = topic;
+    t.partitions = {&p, 1};
+    kafka::list_offsets_request in;
+    in.topics = {&t, 1};
+    c.send(in, 6);
+    if (!c.wait()) return -1;
+    return c.next<kafka::list_offsets_response>()->message.topics[0].partitions[0].offset.value;
+}
+
 inline constexpr std::size_t holes_max = 10'000; // one after the other
 using contents = std::map<std::pair<std::string, std::int32_t>, std::vector<std::string>>;
 
@@ -86,6 +103,14 @@ inline contents read_everything(bt::wire& c, const std::vector<std::pair<std::st
         for (auto& [at, part] : read_fetch(answer->message, wrong)) {
             auto& into = out[at];
             auto name = at.first + "-" + std::to_string(at.second);
+            if (part.code == kafka::error_code::offset_out_of_range && into.empty()) {
+                auto start = earliest(c, at.first, at.second);
+                if (start > 0) {
+                    into.assign(static_cast<std::size_t>(start), deleted);
+                    left.push_back(at);
+                    continue;
+                }
+            }
             if (part.code != kafka::error_code::none) {
                 wrong.push_back(name + ": cannot be read from offset " + std::to_string(into.size()) + ": error " +
                                 std::to_string(static_cast<int>(part.code)));
