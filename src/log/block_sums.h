@@ -1,4 +1,4 @@
-// The checksums of a closed segment, in a file of our own beside it: whose segment it is, where it ends, and a CRC32C of each MiB, batch
+// The checksums of a closed segment, in a file of our own beside it: whose segment it is, where the next one begins, and a CRC32C of each MiB, batch
 // headers included, of which Kafka's CRC leaves 17 bytes open. Kafka ignores files with this suffix.
 // Owner: a value; one shard.
 // Invariant: a file that is not exactly as written is none.
@@ -19,7 +19,7 @@ struct block_sums {
 
     topic_id topic;
     partition_index partition{0};
-    log_offset base{0}, end{0}; // of the segment: its first offset, and the first one behind it
+    log_offset base{0}, end{0}; // of the segment: its first offset, and where the segment behind it begins
     std::uint64_t size_bytes = 0;
     std::vector<std::uint32_t> blocks; // the last may be shorter than the others
 

@@ -19,8 +19,10 @@ class checked_ranges {
     // All in front of `end` was there before this process and is not checked yet.
     void set_foreign(std::uint64_t end) {
         foreign_end_ = end;
+        foreign_ = true;
         ranges_.clear();
     }
+    bool foreign() const { return foreign_; } // there before this process, even if empty
     bool covers(std::uint64_t from, std::uint64_t to) const {
         if (from >= foreign_end_) return true;
         to = std::min(to, foreign_end_);
@@ -47,6 +49,7 @@ class checked_ranges {
         std::uint64_t from, to;
     };
     std::uint64_t foreign_end_ = 0;
+    bool foreign_ = false;
     std::vector<range> ranges_;
 };
 

@@ -137,10 +137,12 @@ task<result<void>> compaction::note_all(std::vector<segment_facts> facts, compac
 task<result<void>> compaction::ready(std::shared_ptr<segment> s) {
     auto loaded = co_await log_.load(*s);
     if (s->retired) co_return std::unexpected{errc::closed};
-    if (!loaded || s->checked.covers(0, s->size_bytes)) co_return loaded;
+    if (!loaded || !s->checked.foreign()) co_return loaded;
     std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded meanwhile
     auto looked = co_await log_.load_sums(*s);
     if (!looked) co_return looked;
+    // What is missing must not become a gap that compaction left.
+    if (s->next_base != no_offset && (!s->sums || s->next_base < log_.end_of(*s))) co_return std::unexpected{errc::corrupt};
     std::uint64_t bad = 0;
     if (s->sums) {
         auto good = co_await log_.check_blocks(s, file, 0, s->size_bytes, bad);

@@ -79,6 +79,7 @@ runtime::task<void> directory_checkpoints::read(runtime::disk& disk, std::string
     if (points) decode(*points, recovery_points); // unreadable: as if there were none, which only costs a longer scan
     auto topics = co_await runtime::read_whole(disk, directory + "/" + topics_file, checkpoint_bytes_max);
     if (topics) decode(*topics, recovery_topics);
+    by_kafka = !topics && topics.error() == runtime::errc::not_found;
     auto starts = co_await runtime::read_whole(disk, directory + "/" + start_file, checkpoint_bytes_max);
     if (starts) decode(*starts, start_offsets);
 }

@@ -21,6 +21,7 @@ class directory_checkpoints {
     offset_by_partition recovery_points;
     offset_by_partition start_offsets;
     std::map<std::string, topic_id> recovery_topics; // a name alone may be that of an earlier topic
+    bool by_kafka = false; // the directory holds none of our files: its start offsets are of the logs that lie in it
 
     // Below it all was flushed at the last clean stop; zero if nothing is known of this topic.
     log_offset recovery_point(const topic_partition& at, topic_id id) const;

@@ -58,11 +58,12 @@ void time_index::maybe_append(timestamp_ms timestamp, std::int32_t relative_offs
     entries_.push_back({timestamp.value, relative_offset});
 }
 
-std::int32_t time_index::offset_for(timestamp_ms t) const {
+std::optional<time_entry> time_index::entry_for(timestamp_ms t) const {
     // The last entry that is older than `t`: all before it is older too, because an entry holds the greatest time so far.
     auto at = std::partition_point(entries_.begin(), entries_.end(),
                                    [&](const time_entry& e) { return e.timestamp < t.value; });
-    return at == entries_.begin() ? 0 : (at - 1)->relative_offset;
+    if (at == entries_.begin()) return std::nullopt;
+    return *(at - 1);
 }
 
 std::optional<time_entry> time_index::last() const {

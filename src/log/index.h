@@ -55,14 +55,15 @@ class time_index {
 
     // Only a greater time than the last entry's is worth an entry.
     void maybe_append(timestamp_ms timestamp, std::int32_t relative_offset);
-    // Every record before this relative offset is older than `t`; 0 if nothing is known.
-    std::int32_t offset_for(timestamp_ms t) const;
+    // Every record before this entry's offset is older than `t`.
+    std::optional<time_entry> entry_for(timestamp_ms t) const;
     std::optional<time_entry> last() const;
     void cut(std::int64_t relative_limit) {
         while (!entries_.empty() && entries_.back().relative_offset >= relative_limit) entries_.pop_back();
     }
     std::size_t size() const { return entries_.size(); }
     void clear() { entries_ = {}; }
+    const std::vector<time_entry>& entries() const { return entries_; }
 
     std::vector<std::byte> encode() const;
     bool decode(bytes_view bytes);

@@ -7,6 +7,7 @@
 #include "log/index.h"
 #include "log/partition_log.h"
 #include "log/read_window.h"
+#include "log/start_offset_file.h"
 #include "log/text_lines.h"
 #include "records/scan.h"
 
@@ -45,13 +46,11 @@ struct look {
         else note(false, "partition.metadata", 0, no_offset, "no topic id can be read");
     }
     task<void> start_offset() {
-        auto stored = co_await runtime::read_whole(disk, path("log-start-offset"), small_file_bytes_max);
+        auto stored = co_await runtime::read_whole(disk, path(start_offset_file::name), small_file_bytes_max);
         if (!stored) co_return;
-        auto text = as_text(*stored);
-        auto version = take_line(text);
-        auto number = parse_number<std::int64_t>(take_line(text));
-        if (version == "0" && number) out.start = {*number};
-        else note(false, "log-start-offset", 0, no_offset, "not a number; the log begins with its first segment");
+        auto begins = start_offset_file::decode(*stored);
+        if (begins) out.start = *begins;
+        else note(true, start_offset_file::name, 0, no_offset, "damaged; without the file the log begins with its first segment");
     }
     task<void> epoch_file() {
         auto stored = co_await runtime::read_whole(disk, path("leader-epoch-checkpoint"), small_file_bytes_max);
@@ -60,9 +59,9 @@ struct look {
             note(false, "leader-epoch-checkpoint", 0, no_offset, stored ? "cannot be read" : runtime::describe(stored.error()));
     }
 
-    // The batches' starts by their last offset, for the indexes.
-    task<void> segment(log_offset base, log_offset limit) {
-        const std::string name = segment_file_name(base, ".log");
+    // The batches' starts by their last offset, for the indexes. `next`: where the segment behind it begins.
+    task<void> segment(log_offset base, bool provisional, log_offset next) {
+        const std::string name = segment_file_name(base, log_suffix(provisional));
         auto opened = co_await disk.open(path(name), runtime::open_mode::read);
         if (!opened) {
             stop_at(base, 0, name, runtime::describe(opened.error()));
@@ -103,7 +102,7 @@ struct look {
             const auto& b = step.batch;
             records::batch_view batch{window.view(at, b.size_bytes)};
             auto verdict = order.next(b.base_offset, b.last_offset, batch.partition_leader_epoch());
-            if (b.last_offset >= limit) verdict = batch_order::verdict::breaks;
+            if (b.last_offset >= next) verdict = batch_order::verdict::breaks;
             if (verdict != batch_order::verdict::follows) {
                 why = "offset or leader epoch contradicts the neighbours";
                 if (verdict == batch_order::verdict::predecessor_broke) {
@@ -132,28 +131,41 @@ struct look {
             co_return;
         }
         co_await indexes(base, size, starts);
-        co_await blocks(base, file);
+        co_await blocks(base, next, file);
     }
-    // Offsets and epochs in headers, which nothing else covers.
-    task<void> blocks(log_offset base, std::shared_ptr<runtime::file> file) {
+    // Offsets and epochs in headers, which nothing else covers, and files that are missing or were cut between two batches.
+    task<void> blocks(log_offset base, log_offset next, std::shared_ptr<runtime::file> file) {
         const std::string name = segment_file_name(base, block_sums::suffix);
         auto stored = co_await runtime::read_whole(disk, path(name), small_file_bytes_max);
         if (!stored) co_return;
         auto sums = block_sums::decode(*stored);
-        if (!sums || sums->base != base || sums->size_bytes != file->size()) {
+        if (!sums || sums->base != base || sums->size_bytes < file->size() || (base == last_base && sums->size_bytes != file->size())) {
             note(false, name, 0, base, "cannot be read, or is of another life of the segment");
+            co_return;
+        }
+        if (sums->end < next && base != last_base)
+            refute(base, segment_file_name(sums->end, ".log"), std::nullopt, sums->end,
+                   "missing: the segment before it ends here, and the next one begins at offset " + std::to_string(next.value));
+        if (sums->size_bytes != file->size()) {
+            refute(base, segment_file_name(base, ".log"), file->size(), out.end,
+                   "is shorter than when it was closed, " + std::to_string(sums->size_bytes) + " bytes");
             co_return;
         }
         auto named = directory_checkpoints::parse_directory_name(out.directory.substr(out.directory.rfind('/') + 1));
         if (sums->topic != out.id || (named && named->partition != sums->partition))
-            note(true, segment_file_name(base, ".log"), 0, base, "the segment is of another partition");
+            refute(base, segment_file_name(base, ".log"), 0, base, "the segment is of another partition");
         std::vector<std::byte> block(block_sums::block_bytes);
         for (std::size_t i = 0; i < sums->blocks.size(); ++i) {
             auto got = co_await runtime::read(*file, i * block_sums::block_bytes, block);
             if (got && crc32c(bytes_view{block}.first(*got)) == sums->blocks[i]) continue;
-            note(true, segment_file_name(base, ".log"), i * block_sums::block_bytes, base,
-                 "the MiB that begins here is not what was written: an offset or epoch in a header was changed");
+            refute(base, segment_file_name(base, ".log"), i * block_sums::block_bytes, base,
+                   "the MiB that begins here is not what was written: an offset or epoch in a header was changed");
         }
+    }
+    // Damage that only the sums of the segment at `base` tell of.
+    void refute(log_offset base, const std::string& file, std::optional<std::uint64_t> byte, log_offset offset, const std::string& what) {
+        note(true, file, byte, offset, what);
+        if (out.only_by_sums.empty() || out.only_by_sums.back() != base) out.only_by_sums.push_back(base);
     }
     void stop_at(log_offset base, std::uint64_t position, const std::string& name, const std::string& why) {
         out.end = std::max(out.end, base);
@@ -204,6 +216,16 @@ std::optional<log_offset> offset_in(const std::string& name, std::string_view su
     return number ? std::optional{log_offset{*number}} : std::nullopt;
 }
 
+struct named_segment {
+    log_offset base;
+    bool provisional;
+};
+std::optional<named_segment> segment_in(const std::string& name) {
+    for (bool provisional : {false, true})
+        if (auto base = offset_in(name, log_suffix(provisional))) return named_segment{*base, provisional};
+    return std::nullopt;
+}
+
 std::pair<std::string, std::string> split(const std::string& path) {
     auto slash = path.rfind('/');
     return slash == path.npos ? std::pair{std::string{"."}, path} : std::pair{path.substr(0, slash), path.substr(slash + 1)};
@@ -228,27 +250,33 @@ task<partition_findings> inspect_partition(runtime::disk& disk, std::string dire
     co_await l.metadata();
     co_await l.start_offset();
     co_await l.epoch_file();
-    std::vector<log_offset> bases;
+    std::vector<named_segment> found;
     for (const auto& entry : *listed) {
-        if (auto base = offset_in(entry.name, ".log")) bases.push_back(*base);
+        if (auto one = segment_in(entry.name)) found.push_back(*one);
         else if (offset_in(entry.name, ".snapshot")) co_await l.snapshot(entry.name);
     }
-    out.segments = bases.size();
-    if (!bases.empty()) {
-        out.start = std::max(out.start, bases.front());
-        out.end = bases.front();
-        l.last_base = bases.back();
+    out.segments = found.size();
+    if (!found.empty()) {
+        out.start = std::max(out.start, found.front().base);
+        out.end = found.front().base;
+        l.last_base = found.back().base;
     }
-    for (std::size_t i = 0; i < bases.size() && !out.cut; ++i) {
+    for (std::size_t i = 0; i < found.size() && !out.cut; ++i) {
+        const auto& s = found[i];
+        if (s.provisional && i > 0 && s.base > out.end) {
+            l.note(false, segment_file_name(s.base, log_suffix(true)), 0, s.base,
+                   "was begun before the segment in front of it was flushed, and that one has lost its end: the next start removes it");
+            break;
+        }
         // Not within the await: GCC 12 then reads both sides of the choice.
-        const auto next = i + 1 < bases.size() ? bases[i + 1] : log_offset{INT64_MAX};
-        co_await l.segment(bases[i], next);
+        const auto next = i + 1 < found.size() ? found[i + 1].base : log_offset{INT64_MAX};
+        co_await l.segment(s.base, s.provisional, next);
     }
     auto named = directory_checkpoints::parse_directory_name(split(directory).second);
     if (named && checkpoints) {
         out.recovery_point = checkpoints->recovery_point(*named, out.id);
         if (!out.cut && out.end < out.recovery_point)
-            l.note(true, bases.empty() ? "" : segment_file_name(bases.back(), ".log"), std::nullopt, out.end,
+            l.note(true, found.empty() ? "" : segment_file_name(found.back().base, log_suffix(found.back().provisional)), std::nullopt, out.end,
                    "records up to offset " + std::to_string(out.recovery_point.value) + " were flushed, and are missing");
     }
     co_return out;
@@ -263,13 +291,15 @@ task<runtime::result<void>> cut_partition(runtime::disk& disk, const partition_f
             auto gone = co_await disk.remove(path(entry.name));
             if (!gone) co_return gone;
         }
-        auto base = offset_in(entry.name, ".log");
-        if (!base || !found.cut || *base < found.cut->segment_base) continue;
+        auto segment = segment_in(entry.name);
+        if (!segment || !found.cut || segment->base < found.cut->segment_base) continue;
         for (const char* suffix : {".index", ".timeindex", block_sums::suffix}) {
-            auto gone = co_await disk.remove(path(segment_file_name(*base, suffix)));
+            auto gone = co_await disk.remove(path(segment_file_name(segment->base, suffix)));
             if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
         }
-        if (*base > found.cut->segment_base) {
+        if (segment->base > found.cut->segment_base) {
+            auto aborted = co_await disk.remove(path(segment_file_name(segment->base, ".txnindex")));
+            if (!aborted && aborted.error() != runtime::errc::not_found) co_return aborted;
             auto away = co_await disk.rename(path(entry.name), path(entry.name + ".cut"));
             if (!away) co_return away;
             continue;
@@ -296,9 +326,13 @@ task<runtime::result<void>> cut_partition(runtime::disk& disk, const partition_f
         auto synced = co_await runtime::sync(*file);
         if (!synced) co_return std::unexpected{synced.error()};
     }
-    for (const auto& f : found.all) { // what only the sums complain about is believed from now on
-        if (!f.damage || found.cut || !f.file.ends_with(".log")) continue;
-        auto gone = co_await disk.remove(path(f.file.substr(0, f.file.size() - 4) + block_sums::suffix));
+    for (const auto& f : found.all) {
+        if (!f.damage || f.file != start_offset_file::name) continue;
+        auto gone = co_await disk.remove(path(f.file));
+        if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
+    }
+    for (auto base : found.only_by_sums) { // what is there is believed from now on
+        auto gone = co_await disk.remove(path(segment_file_name(base, block_sums::suffix)));
         if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
     }
     auto named_safe = co_await disk.sync_directory(found.directory);

@@ -35,6 +35,7 @@ struct partition_findings {
         std::uint64_t position = 0;
     };
     std::optional<place> cut;
+    std::vector<log_offset> only_by_sums; // segments whose checksums alone say that something is wrong, in them or behind them
     bool damaged() const;
 };
 
@@ -50,6 +51,7 @@ runtime::task<partition_findings> inspect_partition(runtime::disk& disk, std::st
 
 // Gives up what lies behind `found.cut`, or what is missing: segments behind it are renamed to *.cut, the one it is in is cut and the
 // rest kept beside it as *.cut, indexes and snapshots that speak of it go, and the recovery point in the log directory comes down.
+// Where only checksums tell of damage they go instead, and what is there is served. A damaged start offset goes.
 // REQUIRES: no broker runs on the directory.
 runtime::task<runtime::result<void>> cut_partition(runtime::disk& disk, const partition_findings& found);
 

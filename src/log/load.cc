@@ -30,6 +30,13 @@ runtime::task<result<void>> partition_log::load(segment& s) {
         auto raw_times = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(s.base, ".timeindex")), index_bytes_max);
         bool good = raw && raw_times && offsets.decode(*raw, s.size_bytes) && times.decode(*raw_times);
         if (good && offsets.size() == 0 && s.size_bytes > 0) good = times.size() > 0; // an emptied file looks like this
+        if (good && offsets.size() > 0 && times.size() == 0) { // right only for records without timestamps
+            header_scan scan{file, 0, s.size_bytes};
+            auto filled = co_await scan.fill();
+            header_scan::batch b{};
+            good = filled && scan.take(b) && b.max_timestamp < timestamp_ms{0};
+        }
+        if (good && times.size() > 0) good = co_await time_holds(file, s.base, s.size_bytes, offsets, times.entries().back());
         if (!good) {
             auto built = co_await build_indexes(s.base, file, s.size_bytes, offsets, times);
             if (!built) co_return built;
@@ -51,6 +58,32 @@ runtime::task<result<void>> partition_log::load(segment& s) {
     }
     if (!s.retired && !is_active) env_.descriptors->used(s);
     co_return result<void>{};
+}
+
+// Whether an index entry speaks of this file.
+runtime::task<bool> partition_log::leads_to_batch(const segment& s, std::shared_ptr<runtime::file> file, offset_entry entry) {
+    header_scan scan{std::move(file), static_cast<std::uint64_t>(entry.position), s.size_bytes};
+    auto filled = co_await scan.fill();
+    header_scan::batch b{};
+    co_return filled && scan.take(b) && s.relative(b.last) == entry.relative_offset && b.last - s.base == entry.relative_offset;
+}
+
+// Whether a batch with the entry's time lies where it says. Retention and lookups by time believe it: one that is wrong would take records
+// away or pass over them.
+runtime::task<bool> partition_log::time_holds(std::shared_ptr<runtime::file> file, log_offset base, std::uint64_t size, const offset_index& offsets,
+                                              time_entry entry) {
+    const auto sought = base + entry.relative_offset;
+    header_scan scan{file, offsets.position_for(entry.relative_offset), size};
+    header_scan::batch b{};
+    while (!scan.at_end()) {
+        if (!scan.ready()) {
+            auto filled = co_await scan.fill();
+            if (!filled) co_return false;
+        }
+        if (!scan.take(b)) co_return false;
+        if (b.last >= sought) co_return b.base <= sought && b.max_timestamp.value == entry.timestamp;
+    }
+    co_return false;
 }
 
 // As appending would have built them.
@@ -77,6 +110,10 @@ runtime::task<result<void>> partition_log::build_indexes(log_offset base, std::s
 // An index that leads to where no such batch begins says nothing that can be believed.
 runtime::task<result<void>> partition_log::replace_indexes(segment& s) {
     runtime::report(runtime::severity::warning, path(segment_file_name(s.base, ".index")) + ": contradicts its segment; built again");
+    if (!s.file) { // pushed out meanwhile
+        auto loaded = co_await load(s);
+        if (!loaded) co_return loaded;
+    }
     offset_index offsets;
     time_index times;
     auto built = co_await build_indexes(s.base, s.file, s.size_bytes, offsets, times);

@@ -4,6 +4,7 @@
 #include "log/own_checkpoint.h"
 #include "log/partition_log.h"
 #include "log/segment_swap.h"
+#include "log/start_offset_file.h"
 #include "log/text_lines.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
@@ -172,13 +173,27 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
             if (entry.size_bytes > 0) transaction_indexes_.push_back(*of);
         }
     }
-    auto started = co_await runtime::read_whole(*env_.world.disk, path("log-start-offset"), small_file_bytes_max);
+    auto started = co_await runtime::read_whole(*env_.world.disk, path(start_offset_file::name), small_file_bytes_max);
+    if (!started && started.error() != runtime::errc::not_found) co_return disk_refuses(started.error(), start_offset_file::name);
     if (started) {
-        std::string_view text = as_text(*started);
-        auto version = take_line(text);
-        auto number = parse_number<std::int64_t>(take_line(text));
-        if (version == "0" && number) start_ = {*number};
+        auto begins = start_offset_file::decode(*started);
+        if (!begins)
+            co_return refuse(errc::corrupt, start_offset_file::name, 0,
+                             "damaged: where the log begins cannot be told: restore the file from a copy, or give it up with `millrace log recover --write " +
+                                 directory_ + "`, and the log begins with its first segment, deleted records that this still holds among it");
+        start_ = *begins;
     }
+    // Kafka has no such file in a partition's directory.
+    bool start_from_kafka = false;
+    if (auto named = directory_checkpoints::parse_directory_name(name_in(directory_)); named && !started && env_.checkpoints && env_.checkpoints->by_kafka) {
+        auto begins = env_.checkpoints->start_offsets.find(*named);
+        start_from_kafka = begins != env_.checkpoints->start_offsets.end() && begins->second > start_;
+        if (start_from_kafka) start_ = begins->second;
+    }
+    for (std::size_t i = 1; i < segments_.size(); ++i)
+        if (segments_[i]->base == segments_[i - 1]->base && segments_[i]->size_bytes > 0 && segments_[i - 1]->size_bytes > 0)
+            co_return refuse(errc::corrupt, log_file_name(*segments_[i]), std::nullopt,
+                             "there is a " + log_file_name(*segments_[i - 1]) + " too: move the one away that does not belong here");
     for (auto of : sums) // of segments that are gone
         if (std::none_of(segments_.begin(), segments_.end(), [&](const auto& s) { return s->base == of; })) {
             auto removed = co_await env_.world.disk->remove(path(segment_file_name(of, block_sums::suffix)));
@@ -274,6 +289,24 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         auto removed = co_await env_.world.disk->remove(path(segment_file_name(snapshots_[i], ".snapshot")));
         if (!removed) co_return storage_failed(); // it would be believed once the log has grown past it
         snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (start_from_kafka) {
+        auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, start_offset_file::name, start_offset_file::encode(start_));
+        if (!saved) co_return disk_refuses(saved.error(), start_offset_file::name);
+    }
+    // The last one was closed and has lost its end since: what was said of it then must not be believed of what it will be.
+    bool stale = std::find(sums.begin(), sums.end(), segments_.back()->base) != sums.end();
+    if (stale) {
+        auto stored = co_await runtime::read_whole(*env_.world.disk, path(segment_file_name(segments_.back()->base, block_sums::suffix)),
+                                                   small_file_bytes_max);
+        auto of_then = stored ? block_sums::decode(*stored) : std::nullopt;
+        stale = !of_then || of_then->size_bytes != segments_.back()->size_bytes;
+    }
+    if (stale) {
+        auto removed = co_await env_.world.disk->remove(path(segment_file_name(segments_.back()->base, block_sums::suffix)));
+        if (!removed) co_return storage_failed();
+        auto synced = co_await env_.world.disk->sync_directory(directory_);
+        if (!synced) co_return storage_failed();
     }
     if (!clean_shutdown) {
         for (std::size_t i = first; i < segments_.size(); ++i) {

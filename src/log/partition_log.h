@@ -218,7 +218,6 @@ class partition_log {
     // recovery_scan.cc
     runtime::task<result<void>> scan_segment(std::shared_ptr<segment> s, std::optional<log_offset> unsafe_from, log_offset& end,
                                              bool& torn);
-    runtime::task<bool> index_leads_to_batch(segment& s);
     runtime::task<bool> sums_vouch_for(std::shared_ptr<segment> s);
     runtime::task<result<void>> write_back(segment& s, const read_window& checked, std::uint64_t& from, std::uint64_t to);
     // append.cc
@@ -252,17 +251,22 @@ class partition_log {
     runtime::task<result<void>> build_indexes(log_offset base, std::shared_ptr<runtime::file> file, std::uint64_t size,
                                               offset_index& offsets, time_index& times);
     runtime::task<result<void>> replace_indexes(segment& s);
+    runtime::task<bool> leads_to_batch(const segment& s, std::shared_ptr<runtime::file> file, offset_entry entry);
+    static runtime::task<bool> time_holds(std::shared_ptr<runtime::file> file, log_offset base, std::uint64_t size, const offset_index& offsets,
+                                          time_entry entry);
     runtime::task<result<void>> load(segment& s);
     // segment_sums.cc
     block_sums sums_for(const segment& s, log_offset end) const; // without the blocks
     runtime::task<void> sum_segment(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, log_offset end);
     runtime::task<result<void>> load_sums(segment& s);
+    runtime::task<result<void>> vouch_for_gap(std::shared_ptr<segment> s, log_offset from, log_offset segment_end);
     runtime::task<result<bool>> check_blocks(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, std::uint64_t from,
                                              std::uint64_t to, std::uint64_t& bad);
     // check_slice.cc
     runtime::task<result<void>> end_slice_before(slice& of, std::uint64_t limit);
     runtime::task<result<void>> check_slice(std::shared_ptr<segment> s, slice& of, log_offset begins_at, log_offset segment_end);
     // time_lookup.cc
+    runtime::task<result<std::uint64_t>> sure_position(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, std::int64_t relative);
     runtime::task<result<std::optional<timestamp_and_offset>>> record_in(std::shared_ptr<runtime::file> file,
                                                                          std::uint64_t position, std::uint32_t size_bytes,
                                                                          timestamp_ms t, bool exact);

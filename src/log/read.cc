@@ -143,6 +143,8 @@ runtime::task<result<slice>> partition_log::read(log_offset from, std::uint32_t 
             continue;
         }
         if (!found) { // the offsets sought are gone from this segment: on to the next one
+            auto vouched = co_await vouch_for_gap(s, from, segment_end);
+            if (!vouched) co_return std::unexpected{vouched.error()};
             if (segment_end <= from) break;
             from = segment_end;
             continue;
@@ -245,10 +247,15 @@ runtime::task<result<void>> partition_log::replay(log_offset from, std::function
                                      "with `millrace log recover --write " + directory_ + "`");
             }
             records::batch_view batch{window.view(position, batch_bytes)};
-            if (batch.last_offset() >= from) each(batch);
+            if (batch.last_offset() >= from) {
+                each(batch);
+                from = batch.last_offset() + 1;
+            }
             position += batch_bytes;
         }
-        if (segment_end <= from) break;
+        auto vouched = co_await vouch_for_gap(s, from, segment_end);
+        if (!vouched) co_return vouched;
+        if (s == segments_.back()) break;
         from = segment_end;
     }
     co_return result<void>{};

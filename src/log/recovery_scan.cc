@@ -40,7 +40,8 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
                 s->max_timestamp_offset = s->base + last->relative_offset;
             }
         }
-        check = !loaded || !co_await index_leads_to_batch(*s);
+        check = !loaded;
+        if (!check && s->offsets.size() > 0) check = !co_await leads_to_batch(*s, s->file, s->offsets.entries().back());
     }
     header_scan::batch front{};
     if (!check && s->offsets.size() > 0) {
@@ -168,16 +169,6 @@ runtime::task<bool> partition_log::sums_vouch_for(std::shared_ptr<segment> s) {
     auto good = looked && s->sums ? co_await check_blocks(s, s->file, 0, size, bad) : result<bool>{false};
     s->size_bytes = scanned;
     co_return good && *good;
-}
-
-// Whether the last index entry speaks of this file.
-runtime::task<bool> partition_log::index_leads_to_batch(segment& s) {
-    if (s.offsets.size() == 0) co_return true;
-    const auto entry = s.offsets.entries().back();
-    header_scan scan{s.file, static_cast<std::uint64_t>(entry.position), s.size_bytes};
-    auto filled = co_await scan.fill();
-    header_scan::batch b{};
-    co_return filled && scan.take(b) && s.relative(b.last) == entry.relative_offset && b.last - s.base == entry.relative_offset;
 }
 
 // The bytes that were checked, not what a second read would give: a lost page may have left the cache meanwhile.

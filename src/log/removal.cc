@@ -1,6 +1,6 @@
 // What goes away: records below a new start, a closed log, a deleted partition.
 #include "log/partition_log.h"
-#include "log/text_lines.h"
+#include "log/start_offset_file.h"
 #include "runtime/random.h"
 
 namespace millrace::log {
@@ -30,8 +30,7 @@ runtime::task<result<void>> partition_log::advance_start(log_offset new_start) {
         auto flushed = co_await flush_to(new_start);
         if (!flushed) co_return flushed;
     }
-    auto content = to_bytes("0\n" + std::to_string(new_start.value) + "\n");
-    auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, "log-start-offset", std::move(content));
+    auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, start_offset_file::name, start_offset_file::encode(new_start));
     if (!saved && saved.error() == runtime::errc::no_space) co_return std::unexpected{errc::no_space};
     if (!saved) {
         fail_everything();

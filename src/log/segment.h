@@ -35,6 +35,7 @@ struct segment : hook_of<segment_lru_tag> {
     checked_ranges checked;
     std::unique_ptr<block_sums> sums; // loaded when bytes of an earlier process are read
     bool sums_looked_for = false;
+    log_offset next_base = no_offset; // of the segment behind it, by its sums, whatever has become of their segment since
     std::int64_t reserve_charge = 0;  // taken from the reserve budget
 
     // What Kafka's LogSegment.append does with a batch that was just written at `size_bytes`.

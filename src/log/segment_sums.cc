@@ -61,7 +61,8 @@ runtime::task<void> partition_log::sum_segment(std::shared_ptr<segment> s, std::
     if (!wrote && wrote.error() != runtime::errc::no_space) fail_everything();
 }
 
-// Once per segment and process. Sums of another size than the segment are of another life of it, and say nothing.
+// Once per segment and process. Sums of more bytes than there are say only where it has to end; those of fewer say nothing: it was the last
+// one again and has grown since.
 runtime::task<result<void>> partition_log::load_sums(segment& s) {
     if (std::exchange(s.sums_looked_for, true)) co_return result<void>{};
     const std::string name = segment_file_name(s.base, block_sums::suffix);
@@ -70,7 +71,7 @@ runtime::task<result<void>> partition_log::load_sums(segment& s) {
     if (s.retired) co_return result<void>{}; // they are another's now
     auto stored = co_await runtime::read_whole(*env_.world.disk, path(name), sums_bytes_max);
     auto sums = stored ? block_sums::decode(*stored) : std::nullopt;
-    if (!sums || sums->base != s.base || sums->size_bytes != s.size_bytes) co_return result<void>{};
+    if (!sums || sums->base != s.base || sums->size_bytes < s.size_bytes) co_return result<void>{};
     auto named = directory_checkpoints::parse_directory_name(name_in(directory_));
     if (sums->topic != id_ || (named && named->partition != sums->partition)) {
         s.sums_looked_for = false;
@@ -79,8 +80,25 @@ runtime::task<result<void>> partition_log::load_sums(segment& s) {
                          "the segment is of partition " + std::to_string(sums->partition.value) + " of topic id " + sums->topic.to_string() +
                              ": put this partition's own file here");
     }
-    s.sums = std::make_unique<block_sums>(std::move(*sums));
+    s.next_base = sums->end;
+    if (sums->size_bytes == s.size_bytes) s.sums = std::make_unique<block_sums>(std::move(*sums));
     co_return result<void>{};
+}
+
+// A reader found nothing from `from` on in this segment, and the next one begins behind that. Compaction leaves such gaps; files that were
+// lost or cut short leave them too. Where the sums say nothing, they are taken for compaction's.
+runtime::task<result<void>> partition_log::vouch_for_gap(std::shared_ptr<segment> s, log_offset from, log_offset segment_end) {
+    if (from >= segment_end || s == segments_.back() || !s->checked.foreign()) co_return result<void>{};
+    auto looked = co_await load_sums(*s);
+    if (!looked || s->next_base == no_offset || (s->sums && s->next_base >= segment_end)) co_return looked;
+    const auto place = s->base.value + static_cast<std::int64_t>(s->size_bytes);
+    if (std::exchange(damage_told_, place) == place) co_return std::unexpected{errc::corrupt};
+    const bool whole = s->sums != nullptr;
+    co_return refuse(errc::corrupt, segment_file_name(whole ? s->next_base : s->base, ".log"), whole ? std::nullopt : std::optional{s->size_bytes},
+                     (whole ? "missing: the records" : "is not as long as it was when it was closed: the records") + std::string{" from offset "} +
+                         std::to_string(from.value) + " to " + std::to_string(segment_end.value - 1) +
+                         " were written and are gone: restore the file from a copy, or give the records up with `millrace log recover --write " +
+                         directory_ + "`");
 }
 
 // True: every block that [from, to) touches is as it was when the segment was closed, and is trusted from now on. Else `bad`: the first

@@ -59,6 +59,17 @@ partition_log::record_in(std::shared_ptr<runtime::file> file, std::uint64_t posi
     co_return found;
 }
 
+// Where a search for this offset begins. What an earlier process left as an index is believed only where it leads to a batch.
+runtime::task<result<std::uint64_t>> partition_log::sure_position(std::shared_ptr<segment> s, std::shared_ptr<runtime::file> file, std::int64_t relative) {
+    auto entry = s->offsets.entry_for(relative);
+    if (!entry || !s->checked.foreign()) co_return s->offsets.position_for(relative);
+    bool leads = co_await leads_to_batch(*s, file, *entry);
+    if (leads) co_return static_cast<std::uint64_t>(entry->position);
+    auto built = co_await replace_indexes(*s);
+    if (!built) co_return std::unexpected{built.error()};
+    co_return s->offsets.position_for(relative);
+}
+
 runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset_for_time(timestamp_ms t, log_offset limit) {
     std::optional<timestamp_and_offset> nothing;
     log_offset from = start_;
@@ -74,8 +85,20 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
         if (!loaded) co_return std::unexpected{loaded.error()};
         if (s->max_timestamp >= t) {
             std::shared_ptr<runtime::file> file = s->file; // the segment may be unloaded while we read
-            auto relative = s->times.offset_for(t);
-            header_scan scan{file, s->offsets.position_for(std::max<std::int64_t>(relative, from - s->base)), s->size_bytes};
+            auto begin = s->times.entry_for(t);
+            if (begin && s->checked.foreign()) {
+                const offset_index offsets = s->offsets; // what is in memory may go while we read
+                bool holds = co_await time_holds(file, s->base, s->size_bytes, offsets, *begin);
+                if (!holds) {
+                    auto built = co_await replace_indexes(*s);
+                    if (!built) co_return std::unexpected{built.error()};
+                    begin = s->times.entry_for(t);
+                }
+            }
+            const std::int64_t relative = begin ? begin->relative_offset : 0;
+            auto position = co_await sure_position(s, file, std::max(relative, from - s->base));
+            if (!position) co_return std::unexpected{position.error()};
+            header_scan scan{file, *position, s->size_bytes};
             header_scan::batch b{};
             while (!scan.at_end()) {
                 if (!scan.ready()) {
@@ -119,7 +142,9 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::max_ti
     } while (newest->retired); // replaced, or removed, meanwhile
     timestamp_ms wanted = newest->max_timestamp;
     std::shared_ptr<runtime::file> file = newest->file;
-    header_scan scan{file, newest->offsets.position_for(newest->max_timestamp_offset - newest->base), newest->size_bytes};
+    auto position = co_await sure_position(newest, file, newest->max_timestamp_offset - newest->base);
+    if (!position) co_return std::unexpected{position.error()};
+    header_scan scan{file, *position, newest->size_bytes};
     header_scan::batch b{};
     while (!scan.at_end()) {
         if (!scan.ready()) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Topic folders that Kafka wrote in this run are taken over and serve what Kafka served: adoption.py
 
-Plain and compressed records over several segments, a compacted topic, transactions that were committed, aborted and left open; after a
-clean stop of the reference and after kill -9. Needs MILLRACE_REFERENCE; exit code 77 without it. MILLRACE_TOOL is the tool that looks
+Plain and compressed records over several segments, a compacted topic, one whose first records were deleted, transactions that were
+committed, aborted and left open; after a clean stop of the reference and after kill -9. Needs MILLRACE_REFERENCE; exit code 77 without it. MILLRACE_TOOL is the tool that looks
 at the folders.
 """
 import gzip
@@ -23,10 +23,11 @@ from harness.broker import Broker, Reference, has_reference  # noqa: E402
 from harness.checks import SKIPPED_STATUS, Checks  # noqa: E402
 from harness.client import FETCH_VERSION, PRODUCE_VERSION, read_produce  # noqa: E402
 
-FIND_COORDINATOR, ADD_PARTITIONS_TO_TXN, END_TXN = 10, 24, 26
+FIND_COORDINATOR, DELETE_RECORDS, ADD_PARTITIONS_TO_TXN, END_TXN = 10, 21, 24, 26
 GZIP, TRANSACTIONAL, CONTROL = 1, 0x10, 0x20
 COMPACTION_SECONDS = 60
-TOPICS = {"plain": 2, "packed": 1, "compacted": 1, "transactional": 1}
+TOPICS = {"plain": 2, "packed": 1, "compacted": 1, "transactional": 1, "shortened": 1}
+SHORTENED_TO, OFFSET_OUT_OF_RANGE = 7, 1
 
 
 def keyed(delta, key, value):
@@ -119,6 +120,9 @@ def read(client, topic, partition, committed):
     kept, at = {}, 0
     while True:
         error, high, stable, start, aborted, data = fetch(client, topic, partition, at, committed)
+        if error == OFFSET_OUT_OF_RANGE and at < SHORTENED_TO:
+            at = SHORTENED_TO
+            continue
         if error:
             raise ValueError(f"fetch of {topic}-{partition} at {at}: error {error}")
         end = stable if committed else high
@@ -165,6 +169,9 @@ def fill(client):
         produced(client, "packed", 0, batch([], attributes=GZIP, records=gzip.compress(plain), count=20, last_delta=19))
     for number in range(400):
         produced(client, "compacted", 0, batch([], records=keyed(0, b"key %d" % (number % 7), b"%d-" % number + b"c" * 9000), count=1, last_delta=0))
+    client.make_topic("shortened")
+    for number in range(12):
+        produced(client, "shortened", 0, batch([b"%d" % number]))
     first, second = Transactions(client, "first"), Transactions(client, "second")
     for number in range(6):
         first.send("transactional", [b"first %d" % number + b"t" * 200_000])
@@ -174,6 +181,15 @@ def fill(client):
         second.end(commit=number % 3 != 0)
     first.send("transactional", [b"left open"])
     produced(client, "transactional", 0, batch([b"behind an open one"]))
+
+
+def delete_records(client, topic, partition, offset):
+    parts = wire.array([struct.pack(">iq", partition, offset)])
+    answer = client.call(DELETE_RECORDS, 0, wire.array([wire.string(topic) + parts]) + struct.pack(">i", 10000))
+    answer.i32()
+    _, low, error = answer.array(lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i64(), answer.i16()))))[0][1][0]
+    if error or low != offset:
+        raise ValueError(f"DeleteRecords of {topic}-{partition}: error {error}, begins at {low}")
 
 
 def produced(client, topic, partition, data):
@@ -224,6 +240,8 @@ def adopt(checks, how, source, expected):
                     answer.i32()
                     end = answer.array(lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i16(), answer.i64(), answer.i64()))))[0][1][0][3]
                     checks.equal(end, stable if committed else high, f"{how}: {topic}-{partition}, {level}: where the log ends")
+                if expected["shortened", 0, 0][2] > 0:
+                    checks.equal(fetch(client, "shortened", 0, SHORTENED_TO - 1, 0)[0], OFFSET_OUT_OF_RANGE, f"{how}: what was deleted at Kafka is not there")
                 error, offset = client.produce("plain", 0, batch([b"ours"]))
                 checks.equal((error, offset), (0, expected["plain", 0, 0][0]), f"{how}: appending goes on behind Kafka's records")
             checks.equal(broker.stop(), 0, f"{how}: a clean stop")
@@ -252,12 +270,14 @@ def main():
         os.kill(reference.pid, signal.SIGKILL)
         time.sleep(0.5)
         checks.run("kill -9", adopt, checks, "kill -9", reference.log_dir, expected)
+        # Kafka writes down where logs begin at a clean stop, and first 30 s after a start.
         for name in ("00000000000000000000.blocksums", "notes.txt"):
             with open(os.path.join(reference.log_dir, "plain-0", name), "wb") as file:
                 file.write(b"not Kafka's")
         reference.start()
         with reference.connect(60) as client:
             checks.that(read(client, "plain", 0, 0) == expected["plain", 0, 0], "Kafka reads a folder that holds files of ours")
+            delete_records(client, "shortened", 0, SHORTENED_TO)
             expected = picture(client)
         reference.stop()
         checks.run("clean stop", adopt, checks, "clean stop", reference.log_dir, expected)

@@ -1,10 +1,9 @@
 // Damaged directories: each byte of each file in turn, and files that are short, missing or strange. What is served is what was
 // written; what is not served is said to be missing.
-#include "fixture.h"
 #include "log/batch_order.h"
 #include "log/checked_ranges.h"
 #include "log/inspect.h"
-#include "runtime/report.h"
+#include "stored_log.h"
 
 #include <doctest/doctest.h>
 
@@ -12,89 +11,8 @@ using namespace millrace;
 using namespace millrace::log;
 using namespace millrace::log::samples;
 
-namespace {
-
-std::string last_report;
-void keep_report(runtime::severity, std::string_view line) { last_report = std::string{line}; }
-
-struct stored_log {
-    fixture f;
-    std::map<std::int64_t, std::vector<std::byte>> batches; // by base offset
-    std::map<std::string, std::vector<std::byte>> files;
-    log_offset end{0};
-
-    // Three segments, three epochs, stopped cleanly.
-    stored_log() {
-        runtime::set_report_sink(&keep_report);
-        f.config.segment_bytes = 700;
-        f.config.index_interval_bytes = 150;
-        REQUIRE(f.open());
-        f.log->snapshot_source = [](log_offset) { return std::vector<std::byte>(50, std::byte{1}); };
-        for (int i = 0; i < 18; ++i) {
-            auto& e = f.append(1 + i % 3, 1000 + i, 20, records::codec::none, i / 6);
-            batches[e.base_offset.value] = e.bytes;
-            f.turns(5);
-        }
-        REQUIRE(f.flush(f.log->end_offset()));
-        REQUIRE(f.log->sizes().segments >= 3);
-        end = f.log->end_offset();
-        f.checkpoints.recovery_points = {{{"orders", {0}}, end}};
-        f.checkpoints.recovery_topics = {{"orders", f.log->id()}};
-        REQUIRE(f.await(f.log->close()));
-        f.abandon();
-        for (auto& [path, n] : f.disk.files) files[path] = n->now;
-    }
-    ~stored_log() { runtime::set_report_sink(nullptr); }
-    void restore() {
-        f.disk.files.clear();
-        for (auto& [path, bytes] : files) {
-            auto n = std::make_shared<node>();
-            n->now = n->durable = bytes;
-            f.disk.files[path] = n;
-        }
-        f.disk.durable_files = f.disk.files;
-        f.disk.directories = {"/data", "/data/orders-0"};
-        f.commits = std::make_unique<committer>(shard_id{0}, f.disk);
-        f.env.commits = f.commits.get();
-        last_report.clear();
-    }
-    std::string segment(int number) {
-        for (auto& [path, bytes] : files)
-            if (path.ends_with(".log") && number-- == 0) return path;
-        REQUIRE(false);
-        return {};
-    }
-    // What readers get, in slices of `bytes_max`; an error ends it. Whether everything is there.
-    bool serves_only_what_was_written(std::uint32_t bytes_max) {
-        log_offset at = f.log->start_offset();
-        while (at < f.log->end_offset()) {
-            auto got = f.await(f.log->read(at, bytes_max, log_offset{1'000'000}, true));
-            if (!got) return false;
-            if (got->length == 0) break;
-            auto bytes = f.bytes_of(*got);
-            for (std::size_t position = 0; position < bytes.size();) {
-                records::batch_view b{bytes_view{bytes}.subspan(position)};
-                auto known = batches.find(b.base_offset().value);
-                REQUIRE(known != batches.end());
-                REQUIRE(b.base_offset() <= at); // nothing is passed over
-                bool same = std::equal(b.bytes().begin(), b.bytes().end(), known->second.begin(), known->second.end());
-                REQUIRE(same);
-                position += b.size_bytes();
-                at = b.last_offset() + 1;
-            }
-        }
-        return at == end;
-    }
-    void end_process() {
-        if (f.log) (void)f.await(f.log->close());
-        f.abandon();
-    }
-};
-
-} // namespace
-
 TEST_CASE("log: with any byte of any of its files changed, a log serves what was written, or says what is damaged") {
-    stored_log s;
+    stored_log s{log_offset{2}};
     int refused = 0, cut_short = 0, whole = 0;
     for (auto& [path, content] : s.files) {
         if (!path.starts_with("/data/orders-0/")) continue;
@@ -113,6 +31,8 @@ TEST_CASE("log: with any byte of any of its files changed, a log serves what was
                     s.f.abandon();
                     continue;
                 }
+                CHECK(s.f.log->start_offset() == log_offset{2});
+                if (!path.ends_with(".log")) CHECK(s.finds_by_time());
                 bool all = s.serves_only_what_was_written(at % 2 ? 1 : 400);
                 ++(all ? whole : cut_short);
                 if (!all) CHECK(last_report.find(".log: byte ") != std::string::npos);
@@ -158,6 +78,104 @@ TEST_CASE("log: a log that is shorter than what was flushed is refused, wherever
     s.f.abandon();
 }
 
+TEST_CASE("log: a segment that is missing between two others, or ends between two batches, is told of by whoever reads across, and not passed over") {
+    stored_log s;
+    const auto middle = s.segment(1);
+    const auto size = s.files[middle].size();
+    auto first_batch = records::log_overhead + static_cast<std::size_t>(load_be<std::int32_t>(s.files[middle].data() + records::at::length));
+    for (auto left : {std::size_t{0}, first_batch, size})
+        for (bool all_its_files : {false, true})
+            for (bool clean : {true, false}) {
+                CAPTURE(left);
+                CAPTURE(clean);
+                s.restore();
+                const auto stem = middle.substr(0, middle.size() - 4);
+                if (left < size) s.f.disk.files[middle]->now.resize(left);
+                else if (all_its_files) std::erase_if(s.f.disk.files, [&](auto& e) { return e.first.starts_with(stem); });
+                else s.f.disk.files.erase(middle);
+                REQUIRE(s.f.open(clean));
+                CHECK_FALSE(s.serves_only_what_was_written(10'000));
+                CHECK(last_report.find(middle) != std::string::npos);
+                CHECK(last_report.find("millrace log recover") != std::string::npos);
+                auto replayed = s.f.await(s.f.log->replay({0}, [](records::batch_view) {}));
+                CHECK_FALSE(replayed);
+                // What lies behind it is served.
+                auto behind = s.f.await(s.f.log->read(s.end - 1, 1000, s.end, true));
+                REQUIRE(behind);
+                CHECK(behind->length > 0);
+                s.end_process();
+            }
+}
+
+TEST_CASE("log: checksums of what a segment was before it lost its end are not believed of what it becomes") {
+    stored_log s;
+    std::string sums; // of the segment in front of the last
+    for (auto& [path, bytes] : s.files)
+        if (path.ends_with(block_sums::suffix)) sums = path;
+    const auto stem = sums.substr(0, sums.size() - std::string_view{block_sums::suffix}.size());
+    const auto base = std::stoll(stem.substr(stem.rfind('/') + 1));
+    s.restore();
+    std::erase_if(s.f.disk.files, [&](auto& e) { return e.first.ends_with(".log") && e.first > stem + ".log"; });
+    auto& log = s.f.disk.files[stem + ".log"]->now;
+    const auto whole = log.size();
+    log.resize(whole - 10); // nobody had flushed it, as far as the checkpoint knows
+    s.f.checkpoints.recovery_points = {{{"orders", {0}}, {base}}};
+    REQUIRE(s.f.open());
+    CHECK_FALSE(s.f.disk.files.contains(sums));
+    CHECK_FALSE(s.f.disk.durable_files.contains(sums));
+    s.end_process();
+}
+
+TEST_CASE("log: of two files for one segment neither is chosen") {
+    stored_log s;
+    for (bool clean : {true, false}) {
+        s.restore();
+        auto copy = std::make_shared<node>();
+        copy->now = s.files[s.segment(1)];
+        s.f.disk.files[s.segment(1) + ".rolled"] = copy;
+        auto opened = s.f.open(clean);
+        REQUIRE_FALSE(opened);
+        CHECK(opened.error() == errc::corrupt);
+        CHECK(last_report.find(".log.rolled") != std::string::npos);
+        s.f.abandon();
+    }
+}
+
+TEST_CASE("log: where a damaged file says that the log begins is not believed, and a missing one hides nothing") {
+    stored_log s{log_offset{2}};
+    const std::string path = "/data/orders-0/log-start-offset";
+    REQUIRE(s.files.contains(path));
+    for (std::size_t size = 0; size < s.files[path].size(); ++size) {
+        s.restore();
+        s.f.disk.files[path]->now.resize(size);
+        REQUIRE_FALSE(s.f.open(true));
+        CHECK(last_report.find("log-start-offset") != std::string::npos);
+        s.f.abandon();
+    }
+    s.restore();
+    s.f.disk.files.erase(path);
+    REQUIRE(s.f.open(true));
+    CHECK(s.f.log->start_offset() == log_offset{0});
+    s.end_process();
+}
+
+TEST_CASE("log: a log of Kafka's begins where Kafka's checkpoint says, once it is ours by a file of its own") {
+    stored_log s;
+    s.restore();
+    s.f.checkpoints.start_offsets = {{{"orders", {0}}, {5}}};
+    REQUIRE(s.f.open(true));
+    CHECK(s.f.log->start_offset() == log_offset{0}); // ours is in the partition's directory
+    s.end_process();
+    s.f.checkpoints.by_kafka = true;
+    REQUIRE(s.f.open(true));
+    CHECK(s.f.log->start_offset() == log_offset{5});
+    s.end_process();
+    s.f.checkpoints.by_kafka = false;
+    REQUIRE(s.f.open(false));
+    CHECK(s.f.log->start_offset() == log_offset{5});
+    s.end_process();
+}
+
 TEST_CASE("log: what can be told from the log itself is built again: indexes, epochs, snapshots and the topic's id") {
     stored_log s;
     for (const char* suffix : {".index", ".timeindex", ".snapshot", "leader-epoch-checkpoint", "partition.metadata"})
@@ -177,6 +195,8 @@ TEST_CASE("log: what can be told from the log itself is built again: indexes, ep
                 CAPTURE(harm);
                 CAPTURE(clean);
                 REQUIRE(s.f.open(clean));
+                // A time index that ends between two entries cannot be told from a whole one.
+                if (std::string_view{suffix} != ".timeindex" || std::string_view{harm} != "short") CHECK(s.finds_by_time());
                 CHECK(s.serves_only_what_was_written(300));
                 CHECK(s.f.log->epoch_for_offset({0}) == leader_epoch{0});
                 CHECK(s.f.log->latest_epoch() == leader_epoch{2});

@@ -39,9 +39,9 @@ TEST_CASE("time index: only a greater time gets an entry, and a lookup never goe
     index.maybe_append({100}, 9);
     index.maybe_append({200}, 12);
     CHECK(index.size() == 2);
-    CHECK(index.offset_for({100}) == 0);
-    CHECK(index.offset_for({101}) == 5);
-    CHECK(index.offset_for({500}) == 12);
+    CHECK_FALSE(index.entry_for({100}));
+    CHECK(index.entry_for({101})->relative_offset == 5);
+    CHECK(index.entry_for({500})->relative_offset == 12);
     time_index again;
     CHECK(again.decode(index.encode()));
     CHECK(again.last()->timestamp == 200);

@@ -1,4 +1,5 @@
 #include "fixture.h"
+#include "log/start_offset_file.h"
 
 using namespace millrace;
 using namespace millrace::log;
@@ -151,7 +152,7 @@ TEST_CASE("retention: a segment below the start that a crash left goes with the 
     fixture f;
     fill(f, 12);
     f.disk.files["/data/orders-0/log-start-offset"] = std::make_shared<node>();
-    f.disk.files["/data/orders-0/log-start-offset"]->now = {std::byte{'0'}, std::byte{'\n'}, std::byte{'7'}, std::byte{'\n'}};
+    f.disk.files["/data/orders-0/log-start-offset"]->now = start_offset_file::encode({7});
     REQUIRE(f.await(f.log->close()));
     f.abandon();
     REQUIRE(f.open(true));

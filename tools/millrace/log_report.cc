@@ -94,6 +94,9 @@ std::string findings_json(const std::vector<log::partition_findings>& all) {
 }
 
 std::string cut_text(const log::partition_findings& found, bool done) {
+    if (!found.cut && found.recovery_point <= found.end) {
+        return cell(found.directory + ": " + (done ? "what is there is believed from now on" : "what is there would be believed")) + "\n";
+    }
     std::string out = found.directory + ": " + (done ? "cut" : "would be cut") + " at offset " + std::to_string(found.end.value);
     if (found.cut) out += ", byte " + std::to_string(found.cut->position) + " of " + log::segment_file_name(found.cut->segment_base, ".log");
     if (found.recovery_point > found.end) out += "; flushed were records up to offset " + std::to_string(found.recovery_point.value);
