@@ -31,7 +31,7 @@ partition_log::reserving::reserving(partition_log& l)
       log{l} {}
 
 void partition_log::append(append_entry& entry) {
-    if (failed_ || closing_ || env_.commits->offline()) {
+    if (failed_ || closing_) { // a directory that goes offline elsewhere refuses the flush; what was applied has to be in the log
         entry.res = -EIO;
         shard_.post(entry);
         return;

@@ -102,7 +102,7 @@ class partition_log {
     log_offset flushed_offset() const { return flushed_; }
     topic_id id() const { return id_; }
     const std::string& directory() const { return directory_; }
-    bool offline() const { return failed_; }
+    bool offline() const { return failed_ || closing_ || env_.commits->offline(); } // no append may be begun
     // `own`: for what this broker writes itself, which may go on for longer.
     bool has_room(bool own) const;
 

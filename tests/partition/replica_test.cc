@@ -186,6 +186,26 @@ TEST_CASE("replica: a repeated batch of an idempotent producer is answered with 
     f.close();
 }
 
+TEST_CASE("replica: what is refused because its log directory went offline elsewhere is not remembered as a batch that is there") {
+    fixture f{5};
+    f.open();
+    produced first{batch(3, {7}, 0), -1}, second{batch(2, {7}, 3), -1};
+    f.append(first);
+    f.commits.take_offline(); // by another partition's flush
+    f.append(second);
+    CHECK(second.error.has_value());
+    f.close();
+    log::committer after{shard_id{0}, f.w.disk()};
+    f.env.commits = &after;
+    f.open(2);
+    produced again{batch(2, {7}, 3), -1};
+    f.append(again);
+    CHECK_FALSE(again.error.has_value());
+    CHECK(again.base_offset == log_offset{3});
+    CHECK(f.partition->log_end_offset() == log_offset{5});
+    f.close();
+}
+
 TEST_CASE("replica: producer state is rebuilt after a stop and after a crash, so a late repeat is still a repeat") {
     for (bool clean : {true, false}) {
         CAPTURE(clean);
