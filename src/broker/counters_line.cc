@@ -81,6 +81,7 @@ std::string counters_line(node& n) {
         MR_FIELD(c, appends_inline);
         MR_FIELD(c, appends_slow);
         MR_FIELD(c, appends_ring);
+        MR_FIELD(c, batches_recompressed);
         MR_FIELD(c, appends_no_space);
         MR_FIELD(c, syncs);
         MR_FIELD(c, segments_removed);

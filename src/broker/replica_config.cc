@@ -16,6 +16,25 @@ partition::durability durability_of(cluster::durability d) {
     std::abort();
 }
 
+std::optional<records::codec> codec_of(std::string_view compression_type) {
+    if (compression_type == "uncompressed") return records::codec::none;
+    for (auto which : {records::codec::gzip, records::codec::snappy, records::codec::lz4, records::codec::zstd})
+        if (compression_type == records::name_of(which)) return which;
+    return std::nullopt; // producer
+}
+
+int level_of(records::codec which, const cluster::topic_config& topic) {
+    constexpr int gzip_own = -1, lz4_fast = 9; // Kafka's numbers for what the libraries call their default
+    switch (which) {
+    case records::codec::gzip: return topic.compression_gzip_level == gzip_own ? records::codec_level_default : topic.compression_gzip_level;
+    case records::codec::lz4: return topic.compression_lz4_level == lz4_fast ? records::codec_level_default : topic.compression_lz4_level;
+    case records::codec::zstd: return topic.compression_zstd_level;
+    case records::codec::none:
+    case records::codec::snappy: return records::codec_level_default;
+    }
+    std::abort();
+}
+
 } // namespace
 
 partition::replica_config replica_config_of(const cluster::topic_config& topic) {
@@ -42,6 +61,8 @@ partition::replica_config replica_config_of(const cluster::topic_config& topic) 
     out.durability = durability_of(topic.durability);
     out.batch_size_max = static_cast<std::size_t>(topic.max_message_bytes);
     out.compacted = topic.cleanup_compact;
+    out.codec = codec_of(topic.compression_type);
+    if (out.codec) out.codec_level = level_of(*out.codec, topic);
     out.timestamps.type =
         topic.log_append_time ? records::timestamp_type::log_append_time : records::timestamp_type::create_time;
     out.timestamps.before_max_ms = topic.timestamp_before_max_ms;

@@ -8,8 +8,10 @@
 #include "base/intrusive_list.h"
 #include "log/partition_log.h"
 #include "partition/errc.h"
+#include "records/byte_buffer.h"
 #include "records/validate.h"
 
+#include <memory>
 #include <optional>
 
 namespace millrace::partition {
@@ -40,6 +42,7 @@ struct append_request : hook_of<struct gate_tag> {
     };
     replica* at = nullptr;
     records::batch_info info;
+    std::unique_ptr<records::byte_buffer> recompressed; // what `records` are then, until they are written
     written_entry written;
     flushed_entry flushed;
 };

@@ -1,8 +1,5 @@
 #include "partition/replica.h"
 
-#include "records/compressed_keys.h"
-#include "runtime/offload.h"
-
 #include <algorithm>
 #include <cerrno>
 
@@ -11,9 +8,6 @@ namespace millrace::partition {
 using runtime::task;
 
 namespace {
-// What a compressed batch may grow to while its keys are checked.
-constexpr std::size_t decompressed_bytes_max = 256 << 20;
-
 errc why_not(int res) { return res == -ENOSPC ? errc::no_space : errc::storage_failed; }
 } // namespace
 
@@ -104,13 +98,10 @@ bool replica::needs_flush(std::int16_t acks) const {
 }
 
 void replica::refuse(append_request& r, errc why) {
+    r.recompressed.reset();
     r.error = why;
     r.log_start_offset = log_->start_offset();
     r.done(r);
-}
-
-bool replica::keys_need_decompression(const append_request& r) const {
-    return config_.compacted && r.info.codec != records::codec::none;
 }
 
 void replica::append(append_request& r) {
@@ -133,43 +124,12 @@ void replica::append(append_request& r) {
         r.batch_fault = checked.error();
         return refuse(r, errc::invalid_batch);
     }
-    if (gate_.empty() && !gate_running_ && !keys_need_decompression(r)) return admit(r);
-    // A batch whose keys are being looked at holds back those behind it: order within a partition is the producer's.
+    if (gate_.empty() && !gate_running_ && !needs_gate(r)) return admit(r);
+    // A batch that is being looked at or recompressed holds back those behind it: order within a partition is the producer's.
     if (gated_ == gated_appends_max) return refuse(r, errc::overloaded);
     ++gated_;
     gate_.push_back(r);
     if (!gate_running_) scope_.spawn(run_gate());
-}
-
-task<void> replica::run_gate() {
-    gate_running_ = true;
-    while (append_request* r = gate_.pop_front()) {
-        if (keys_need_decompression(*r)) {
-            auto rules = records::producer_rules(config_.batch_size_max, r->produce_version, true);
-            records::result<records::walk_info> found = std::unexpected{records::errc::bad_compressed_data};
-            auto look = [&found, r, rules] {
-                records::decompressor with;
-                records::byte_buffer scratch;
-                found = records::check_keys_compressed(r->records, rules, decompressed_bytes_max, with, scratch);
-            };
-            auto job = runtime::off_loop(*runtime::shard::current().world().offload, look);
-            bool ran = co_await job;
-            --gated_;
-            if (!ran) {
-                refuse(*r, errc::overloaded);
-                continue;
-            }
-            if (!found) {
-                r->batch_fault = found.error();
-                refuse(*r, errc::invalid_batch);
-                continue;
-            }
-        } else {
-            --gated_;
-        }
-        admit(*r);
-    }
-    gate_running_ = false;
 }
 
 // The one synchronous step: sequence check, offsets, producer state, queue.
@@ -180,6 +140,7 @@ void replica::admit(append_request& r) {
     if (!verdict) return refuse(r, verdict.error());
     if (*verdict) {
         // Already in the log: the producer gets the same answer, and not before it is as safe as it asked for.
+        r.recompressed.reset();
         const batch_memory& original = **verdict;
         r.base_offset = original.base_offset;
         r.log_start_offset = log_->start_offset();
@@ -235,6 +196,7 @@ void replica::on_written(runtime::completion& c) noexcept {
     append_request& r = *static_cast<append_request::written_entry&>(c).request;
     replica& self = *r.at;
     if (c.res < 0) return self.refuse(r, why_not(c.res));
+    r.recompressed.reset();
     if (self.needs_flush(r.acks)) {
         self.wait_for_flush(r, r.info.last_offset + 1);
         return;

@@ -11,6 +11,7 @@
 #include "partition/append_request.h"
 #include "partition/producer_state.h"
 #include "partition/transactions.h"
+#include "records/compression.h"
 #include "runtime/scope.h"
 #include "runtime/shard.h"
 #include "runtime/turnstile.h"
@@ -32,6 +33,8 @@ struct replica_config {
     partition::durability durability = durability::acks;
     std::size_t batch_size_max = 1'048'588; // max.message.bytes
     bool compacted = false;
+    std::optional<records::codec> codec; // compression.type; none: the producer's
+    int codec_level = records::codec_level_default;
     records::timestamp_rules timestamps;
 };
 
@@ -43,7 +46,7 @@ struct watermark_waiter : hook_of<struct watermark_tag> {
 class replica {
   public:
     static constexpr std::size_t made_here_bytes_max = 16 << 20; // of a batch that this broker made itself
-    // Appends that may wait for an off-loop key check, per partition; beyond it: errc::overloaded.
+    // Appends that may wait for a look at compressed keys or for another codec, off the loop, per partition; beyond it: errc::overloaded.
     static constexpr std::size_t gated_appends_max = 1024;
     // Deletions that may wait for the one before them; beyond it: log::errc::overloaded.
     static constexpr std::size_t deletions_waiting_max = 64;
@@ -98,7 +101,6 @@ class replica {
   private:
     replica(leader_epoch epoch, const replica_config& config) : epoch_{epoch}, config_{config} {}
 
-    bool keys_need_decompression(const append_request& r) const;
     void admit(append_request& r);
     void wait_for_flush(append_request& r, log_offset up_to);
     void refuse(append_request& r, errc why);
@@ -106,9 +108,15 @@ class replica {
     static void on_written(runtime::completion& c) noexcept;
     static void on_flushed(runtime::completion& c) noexcept;
     void advance();
-    runtime::task<void> run_gate();
     void forget_unwritten();
     runtime::task<void> learn_producers_again();
+    // gate.cc
+    bool needs_other_codec(const append_request& r) const;
+    bool needs_gate(const append_request& r) const;
+    runtime::task<void> run_gate();
+    runtime::task<bool> look_inside(append_request& r);
+    runtime::task<bool> recompress(append_request& r);
+    bool accept_look(append_request& r, bool ran, const records::result<records::walk_info>& found);
     runtime::task<log::result<void>> rebuild_producers();
     runtime::task<log::result<void>> load_transactions();
 

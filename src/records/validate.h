@@ -1,6 +1,6 @@
 // Decides whether a batch may be stored: header, CRC and counts; uncompressed records are walked as well.
 // Owner: pure functions, any shard; time comes in as an argument.
-// Invariant: compressed records are never decompressed here; check_keys_compressed does, off the loop.
+// Invariant: compressed records are never decompressed here; walk_compressed does, off the loop.
 #pragma once
 
 #include "records/batch.h"

@@ -47,6 +47,7 @@ struct counters {
     counter appends_inline;
     counter appends_slow;        // inline appends over append_slow_threshold
     counter appends_ring;
+    counter batches_recompressed; // into the codec of their topic (compression.type)
     counter appends_no_space;    // batches refused because their log directory is full
     counter syncs;               // of files
     counter segments_removed;    // by retention and DeleteRecords, and their bytes

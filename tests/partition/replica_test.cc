@@ -366,3 +366,108 @@ TEST_CASE("replica: compaction leaves what an open transaction would replace, be
     CHECK(outcome.compacted_to == log_offset{1});
     f.close();
 }
+
+namespace {
+
+// All stored batches, in order.
+std::vector<std::vector<std::byte>> stored(fixture& f) {
+    std::vector<std::vector<std::byte>> out;
+    REQUIRE(f.w.run(f.partition->log().replay({0}, [&](records::batch_view b) { out.emplace_back(b.bytes().begin(), b.bytes().end()); })));
+    return out;
+}
+
+std::vector<std::byte> compressed(records::codec which, int records, std::int64_t time = 1000) {
+    records::batch_builder builder{{.codec = which}};
+    for (int i = 0; i < records; ++i) builder.append(timestamp_ms{time + i}, as_bytes("key"), as_bytes(std::string(200, 'v')), {});
+    auto made = builder.finish({});
+    return {made.begin(), made.end()};
+}
+
+} // namespace
+
+TEST_CASE("replica: batches of another codec than the topic's are kept in the topic's, in the order they came, and those of its own as they are") {
+    for (std::uint64_t seed : {1u, 2u, 3u}) {
+        fixture f{seed};
+        f.config.codec = records::codec::zstd;
+        f.open();
+        produced plain{batch(3), 1}, zstd{compressed(records::codec::zstd, 2), -1}, gzip{compressed(records::codec::gzip, 4), 0};
+        const auto as_sent = zstd.bytes;
+        for (auto* each : {&plain, &zstd, &gzip}) f.start(*each);
+        for (auto* each : {&plain, &zstd, &gzip}) f.settle(*each);
+        CHECK(plain.base_offset == log_offset{0});
+        CHECK(zstd.base_offset == log_offset{3});
+        CHECK(gzip.base_offset == log_offset{5});
+        CHECK(gzip.recompressed == nullptr);
+        auto all = stored(f);
+        REQUIRE(all.size() == 3);
+        for (auto& bytes : all) {
+            records::batch_view b{bytes};
+            CHECK(b.codec() == records::codec::zstd);
+            CHECK(b.computed_crc() == b.crc());
+        }
+        CHECK(records::batch_view{all[2]}.max_timestamp() == timestamp_ms{1003});
+        CHECK(std::ranges::equal(bytes_view{all[1]}.subspan(records::at::records), bytes_view{as_sent}.subspan(records::at::records)));
+        f.close();
+    }
+}
+
+TEST_CASE("replica: compression.type=uncompressed unpacks, the new size is held against max.message.bytes, and the limits may change at any time") {
+    fixture f{1};
+    f.config.codec = records::codec::none;
+    f.config.batch_size_max = 2000;
+    f.open();
+    produced small{compressed(records::codec::lz4, 4), -1}, large{compressed(records::codec::lz4, 40), -1};
+    f.append(small);
+    f.append(large);
+    CHECK_FALSE(small.error);
+    REQUIRE(large.error == errc::invalid_batch);
+    CHECK(large.batch_fault == records::errc::batch_too_large);
+    f.config.codec.reset();
+    f.partition->set_config(f.config);
+    produced again{compressed(records::codec::lz4, 40), -1};
+    f.append(again);
+    CHECK_FALSE(again.error);
+    auto all = stored(f);
+    REQUIRE(all.size() == 2);
+    CHECK(records::batch_view{all[0]}.codec() == records::codec::none);
+    CHECK(records::batch_view{all[1]}.codec() == records::codec::lz4);
+    f.close();
+}
+
+TEST_CASE("replica: a repeat of a recompressed batch is a repeat, and damage inside is refused by name") {
+    fixture f{1};
+    f.config.codec = records::codec::zstd;
+    f.open();
+    produced first{batch(3, {7}, 0), -1}, repeat{batch(3, {7}, 0), -1};
+    f.append(first);
+    f.append(repeat);
+    CHECK_FALSE(repeat.error);
+    CHECK(repeat.base_offset == log_offset{0});
+    CHECK(f.partition->log_end_offset() == log_offset{3});
+    auto bytes = compressed(records::codec::gzip, 20);
+    bytes[bytes.size() - 5] ^= std::byte{0xff};
+    store_be<std::uint32_t>(bytes.data() + records::at::crc, records::batch_view{bytes}.computed_crc());
+    produced damaged{std::move(bytes), -1};
+    f.append(damaged);
+    CHECK(damaged.error == errc::invalid_batch);
+    f.close();
+}
+
+TEST_CASE("replica: of a batch that is recompressed each record's time is held against the topic's limits, whatever the header says") {
+    fixture f{1};
+    f.config.codec = records::codec::gzip;
+    f.config.timestamps.before_max_ms = 1000;
+    f.open();
+    const auto now = f.w.ports(shard_id{0}).clock->wall().value;
+    records::batch_builder builder{{.codec = records::codec::zstd}};
+    for (auto age : {100, 5000, 50}) builder.append(timestamp_ms{now - age}, as_bytes("key"), as_bytes("value"), {}); // the header shows the first and the newest
+    auto made = builder.finish({});
+    std::vector<std::byte> bytes{made.begin(), made.end()};
+    produced old{std::move(bytes), -1}, good{compressed(records::codec::zstd, 3, now - 500), -1};
+    f.append(old);
+    f.append(good);
+    CHECK(old.error == errc::invalid_batch);
+    CHECK(old.batch_fault == records::errc::timestamp_out_of_range);
+    CHECK_FALSE(good.error);
+    f.close();
+}

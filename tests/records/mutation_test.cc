@@ -1,5 +1,5 @@
 // Valid batches, damaged at random: nothing crashes, and nothing under the CRC goes unnoticed.
-#include "records/compressed_keys.h"
+#include "records/compressed_walk.h"
 #include "records/scan.h"
 #include "samples.h"
 
@@ -52,7 +52,7 @@ TEST_CASE("mutation: random damage, with the CRC made right again, never crashes
         CHECK(info->record_count == (info->last_offset - info->base_offset) + 1);
         (void)check_timestamps(*info, {}, samples::base_time);
         if (info->codec != codec::none)
-            (void)check_keys_compressed(batch, rules, 1 << 16, with, scratch);
+            (void)walk_compressed(batch, rules, 1 << 16, with, scratch);
         CHECK(scratch.size() <= (1 << 16) + 1);
     }
 }

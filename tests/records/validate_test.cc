@@ -1,4 +1,4 @@
-#include "records/compressed_keys.h"
+#include "records/compressed_walk.h"
 #include "records/validate.h"
 #include "samples.h"
 
@@ -185,11 +185,11 @@ TEST_CASE("validate: a compacted topic refuses records without a key, compressed
             continue;
         }
         CHECK(accepted(keyless, compacted));
-        CHECK(check_keys_compressed(keyed, compacted, 1 << 20, with, scratch).has_value());
-        auto refused = check_keys_compressed(keyless, compacted, 1 << 20, with, scratch);
+        CHECK(walk_compressed(keyed, compacted, 1 << 20, with, scratch).has_value());
+        auto refused = walk_compressed(keyless, compacted, 1 << 20, with, scratch);
         REQUIRE_FALSE(refused.has_value());
         CHECK(refused.error() == errc::key_missing);
-        auto too_large = check_keys_compressed(keyed, compacted, 10, with, scratch);
+        auto too_large = walk_compressed(keyed, compacted, 10, with, scratch);
         REQUIRE_FALSE(too_large.has_value());
         CHECK(too_large.error() == errc::decompressed_too_large);
     }
