@@ -5,6 +5,8 @@
 #include "records/recompress.h"
 #include "runtime/offload.h"
 
+#include <limits>
+
 namespace millrace::partition {
 
 using runtime::task;
@@ -17,8 +19,12 @@ constexpr std::size_t decompressed_bytes_max = 256 << 20;
 // As in Kafka, a batch that has the topic's codec stays as it is, whatever its level.
 bool replica::needs_other_codec(const append_request& r) const { return config_.codec && !r.made_here && *config_.codec != r.info.codec; }
 
+// The header shows the time of the first record and the newest, of which one that is too old need be neither: where a topic limits that, each
+// record is looked at. Of what is too new the newest is enough.
 bool replica::needs_gate(const append_request& r) const {
-    return needs_other_codec(r) || (config_.compacted && r.info.codec != records::codec::none);
+    const bool all_times = config_.timestamps.type == records::timestamp_type::create_time &&
+                           config_.timestamps.before_max_ms < std::numeric_limits<std::int64_t>::max();
+    return needs_other_codec(r) || ((config_.compacted || all_times) && r.info.codec != records::codec::none);
 }
 
 task<void> replica::run_gate() {
