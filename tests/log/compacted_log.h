@@ -155,4 +155,28 @@ inline std::map<std::int64_t, keyed> fill(process& p, int batches, std::uint64_t
     return all;
 }
 
+// What is left of `all` when its part below `end` is compacted.
+inline std::map<std::int64_t, keyed> compacted(std::map<std::int64_t, keyed> all, log_offset end) {
+    std::map<std::string, std::int64_t> newest;
+    for (auto& [offset, r] : all)
+        if (offset < end.value) newest[*r.key] = offset;
+    std::erase_if(all, [&](auto& e) { return e.first < end.value && newest[*e.second.key] != e.first; });
+    return all;
+}
+
+// Each key's newest value is there, and each record is one that was written there.
+inline void check_whole(const std::map<std::int64_t, keyed>& found, const std::map<std::int64_t, keyed>& all) {
+    std::map<std::string, std::int64_t> newest;
+    for (auto& [offset, r] : all) newest[*r.key] = offset;
+    for (auto& [key, offset] : newest) {
+        CAPTURE(key);
+        REQUIRE(found.contains(offset));
+    }
+    for (auto& [offset, r] : found) {
+        CAPTURE(offset);
+        REQUIRE(all.contains(offset));
+        CHECK(r == all.at(offset));
+    }
+}
+
 } // namespace millrace::log::samples
