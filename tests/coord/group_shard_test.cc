@@ -39,3 +39,33 @@ TEST_CASE("group partition: an assignment that is computed off the loop is given
     CHECK(heavy() - before == 2);
     h.stop();
 }
+
+TEST_CASE("group partition: on a full disk the state is read again once a second, not for each commit, and commits go on when there is room") {
+    using namespace coord::test;
+    transitions seen;
+    group_world h{1, seen};
+    h.start();
+    int asked = 0;
+    auto join = [&](coord::coordinator& at, coord::moment now) {
+        coord::consumer_heartbeat_request r;
+        r.group = h.group;
+        r.member_id = "m" + std::to_string(asked);
+        r.rebalance_timeout_ms = 60'000;
+        r.topics.emplace().push_back(h.topic);
+        r.owned.emplace();
+        return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(r, now)};
+    };
+    auto ask = [&] {
+        ++asked;
+        return h.w.run(h.at->ask<coord::consumer_heartbeat_answer>(join)).has_value();
+    };
+    REQUIRE(ask());
+    h.w.disk().limit_capacity(1);
+    const auto from = h.w.now();
+    while (h.w.now() - from < seconds{10} && asked < 1000) CHECK_FALSE(ask());
+    CHECK(asked < 1000);
+    CHECK(h.at->loads() <= 12);
+    h.w.disk().limit_capacity(1 << 30);
+    CHECK(ask());
+    h.stop();
+}

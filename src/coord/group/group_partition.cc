@@ -70,6 +70,11 @@ task<void> group_partition::load() {
     for (auto waiter : std::exchange(load_waiters_, {})) waiter.resume();
 }
 
+task<void> group_partition::load_after(runtime::nanoseconds pause) {
+    co_await runtime::sleep_for(pause);
+    co_await load();
+}
+
 task<std::optional<errc>> group_partition::ready() {
     struct loaded {
         group_partition& at;
@@ -192,12 +197,18 @@ void group_partition::appended(std::optional<partition::errc> error) {
     if (error) {
         const bool offline = *error == partition::errc::storage_failed;
         state_ = offline ? state::failed : state::loading; // whoever asks while it loads waits for it
-        runtime::report(runtime::severity::error,
-                        "cannot write to " + replica_->log().directory() +
-                            (offline ? ": the groups in it have no coordinator until the next start"
-                                     : ": the groups in it are read again, and their clients ask again"));
+        const auto at = runtime::shard::current().now();
+        const bool again = refused_at_ != runtime::mono_time{} && at - refused_at_ < reloads_apart;
+        refused_at_ = at;
+        if (offline || !again)
+            runtime::report(runtime::severity::error,
+                            "cannot write to " + replica_->log().directory() +
+                                (offline ? ": the groups in it have no coordinator until the next start"
+                                         : ": the groups in it are read again, and their clients ask again"));
         refuse_everyone(errc::unavailable);
-        if (!stopped_ && !offline) scope_.spawn(load());
+        if (stopped_ || offline) return;
+        if (again) scope_.spawn(load_after(reload_pause));
+        else scope_.spawn(load());
         return;
     }
     if (!unwritten_.empty() && !step_posted_) {

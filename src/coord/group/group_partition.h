@@ -2,8 +2,9 @@
 // no answer leave before the records it rests on are durable.
 // Owner: the `group_shard` of the partition's shard.
 // Invariant: one batch is on its way at a time, and what is decided meanwhile forms the next; answers leave in the order of
-// the decisions. When a batch cannot be written, everyone who waits is refused and the state is read anew; unless the log
-// is offline: what can be read of it then may never have been kept, so nobody is told of it.
+// the decisions. When a batch cannot be written, everyone who waits is refused and the state is read anew, soon after the last time
+// only after a pause, in which whoever asks waits; unless the log is offline: what can be read of it then may never have been kept,
+// so nobody is told of it.
 #pragma once
 
 #include "coord/group/coordinator.h"
@@ -23,6 +24,10 @@ class group_partition {
     // Records of one batch, by size, of several decisions. Those of one may have up to `stored_record_bytes_max`; beyond it they
     // are written in several.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
+
+    // A full disk refuses every commit, and the state takes long to read where there are many groups.
+    static constexpr auto reload_pause = runtime::seconds{1};
+    static constexpr auto reloads_apart = runtime::seconds{10}; // then the next one is at once, and told of
 
     // `topics`: the shard's image, always the present one. Looked at before each decision where it is: a copy would count an
     // owner, on a line that all shards share.
@@ -70,6 +75,7 @@ class group_partition {
     runtime::task<void> close();
 
     const std::shared_ptr<partition::replica>& replica() const { return replica_; }
+    std::uint64_t loads() const { return loads_; } // how often the state was read
 
   private:
     enum class state : std::uint8_t { loading, serving, failed };
@@ -119,6 +125,7 @@ class group_partition {
     static moment now() { return {runtime::shard::current().now(), runtime::shard::current().wall()}; }
     runtime::task<std::optional<errc>> ready();
     runtime::task<void> load();
+    runtime::task<void> load_after(runtime::nanoseconds pause);
     void look_at_topics() { machine_->see(topics_); }
     void arm_timer();
     void settle();
@@ -139,6 +146,7 @@ class group_partition {
     bool stopped_ = false;
     bool working_aside_ = false;
     std::uint64_t loads_ = 0;
+    runtime::mono_time refused_at_{}; // by the log, the last time
     std::vector<std::coroutine_handle<>> load_waiters_;
 
     struct decision { // its records are of one batch, so that a crash leaves all of them behind or none
