@@ -4,9 +4,16 @@
 // a sleeping shard's own: with `presence` it is one thread at a time that touches the shard, as ever. What only the shard's
 // own thread can do, submitting to its ring, is left to it, and then it is woken. A thread without time wakes it at once, so
 // that two work side by side where there is enough for two.
+//
+// It is a lock in one respect: a shard that wakes up while it is visited waits for the end of the visit, a few turns at most
+// (`visits_max`), and longer where the kernel takes the visitor's core away.
 #include "runtime/shard.h"
 
 namespace millrace::runtime {
+
+namespace {
+constexpr unsigned visits_max = 4; // of one shard in a row, before it is woken
+}
 
 void shard::reach_touched(bool has_time) {
     for (std::size_t to = 0; to < touched_.size(); ++to) {
@@ -32,7 +39,7 @@ void shard::call(shard& target) {
 
 // REQUIRES: we have marked it as visited.
 void shard::visit(shard& target) {
-    for (;;) {
+    for (unsigned n = 1;; ++n) {
         stats_.visits.add(1);
         const bool goes_on_sleeping = target.work_for_visitor();
         target.presence_.store(goes_on_sleeping ? presence::asleep : presence::called, std::memory_order_release);
@@ -40,8 +47,11 @@ void shard::visit(shard& target) {
         if (!goes_on_sleeping) return call(target);
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!target.has_mail_of_others()) return;
+        // Others may send it more for ever; our own ring waits.
         auto asleep = presence::asleep;
-        if (!target.presence_.compare_exchange_strong(asleep, presence::visited, std::memory_order_acquire)) return;
+        const auto becomes = n < visits_max ? presence::visited : presence::called;
+        if (!target.presence_.compare_exchange_strong(asleep, becomes, std::memory_order_acquire)) return;
+        if (becomes == presence::called) return call(target);
     }
 }
 

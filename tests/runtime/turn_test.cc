@@ -151,6 +151,29 @@ TEST_CASE("turn: a sleeping shard's messages are worked on by the thread that se
     CHECK(p.first.stats().visits.read() == 1);
 }
 
+TEST_CASE("turn: a shard that is sent more for as long as it is visited is woken, and its visitor goes back to its own work") {
+    pair_of_shards p;
+    p.time.step = microseconds{100};
+    p.first.turn(); // and sleeps, so it has time
+    p.feed[1].lends = true;
+    static pair_of_shards* both;
+    static int runs;
+    both = &p;
+    runs = 0;
+    message m;
+    m.arrived = [](message& self) noexcept {
+        if (++runs < 1'000'000) both->send(both->first, both->second, self);
+    };
+    p.feed[1].while_asleep = [&] {
+        p.send(p.first, p.second, m);
+        p.first.turn();
+        CHECK(p.feed[1].bells == 1);
+        CHECK(p.first.stats().visits.read() <= 4);
+        CHECK(runs < 1'000'000);
+    };
+    p.second.turn();
+}
+
 TEST_CASE("turn: what a visited shard answers is worked on in the same turn of its visitor") {
     pair_of_shards p;
     p.first.turn(); // and sleeps, so it has time
