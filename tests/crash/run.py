@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Crashes, simulated and real: what was acknowledged has to be there afterwards. tools/test crash calls it.
 
-  run.py [--short] [--states N] [--kills N] [--cuts N] [--seed N]
+  run.py [--short] [--states N] [--kills N] [--cuts N] [--replays N] [--seed N]
 
 Simulated: crash_hunt on whole brokers, two at a time, until N crash states were started and read. Real: kill_rounds.py, and
-power_rounds.py on a loop-mounted ext4 and XFS (root). Then mutations.py, which demands that the hunt finds each known way to lose
+power_rounds.py on a loop-mounted ext4 and XFS (root), and replay_rounds.py on states made from a log of the writes to such a file
+system's device. Then mutations.py, which demands that the hunt finds each known way to lose
 what was promised. --short is for a quick look. The counts are those of docs/durability.md; the last line is "N passed, N failed",
 with ", N skipped" where true.
 """
@@ -87,6 +88,7 @@ def real(tally, what, script, *options):
         tally.skip(f"{what}: {ended.stdout.strip().splitlines()[-1:]}")
         return 0
     rounds = len(re.findall(r"^ok +(?:round|power cut) \d+", ended.stdout, re.MULTILINE))
+    rounds += sum(int(count) for count in re.findall(r"^ok .* in (\d+) states", ended.stdout, re.MULTILINE))
     if ended.returncode:
         wrong = [line for line in ended.stdout.splitlines() if line.startswith("FAIL")]
         print("\n".join(["seed: " + ended.stdout.split("\n", 1)[0], *wrong[:5], ended.stderr[-500:]]))
@@ -100,18 +102,22 @@ def main():
     options.add_argument("--states", type=int)
     options.add_argument("--kills", type=int)
     options.add_argument("--cuts", type=int, help="two thirds of them on ext4, one on XFS")
+    options.add_argument("--replays", type=int, help="two thirds of them on ext4, one on XFS")
     options.add_argument("--seed", type=int, default=random.randrange(1, SEEDS_APART))
     asked = options.parse_args()
     states, kills, cuts = (asked.states or (4000 if asked.short else 100_000), asked.kills or (4 if asked.short else 120),
                            asked.cuts or (3 if asked.short else 90))
+    replays = asked.replays or (6 if asked.short else 240)
     print(f"seed {asked.seed}", flush=True)
     tally, began = Tally(), time.monotonic()
     tried = simulated(tally, states, 60 if asked.short else 900, asked.seed)
-    counts = [0, 0]
+    counts = [0, 0, 0]
     seed = ("--seed", str(asked.seed))
 
     def all_kills():
         counts[0] = real(tally, "kill -9", "kill_rounds.py", "--rounds", str(kills), *seed)
+        for kind, states in (("ext4", replays - replays // 3), ("xfs", replays // 3)):
+            counts[2] += real(tally, f"states from a log of the writes to {kind}", "replay_rounds.py", "--file-system", kind, "--states", str(states), *seed)
 
     def all_cuts():
         on_ext4 = cuts - cuts // 3
@@ -122,7 +128,7 @@ def main():
     if not asked.short:
         found = subprocess.run([sys.executable, os.path.join(HERE, "mutations.py"), BUILD])
         tally.tell(found.returncode == 0, "every kept mutation is found")
-    print(f"     {tried} simulated crash states, {counts[0]} real kills, {counts[1]} real power cuts; took {time.monotonic() - began:.0f} s")
+    print(f"     {tried} simulated crash states, {counts[0]} real kills, {counts[1]} real power cuts, {counts[2]} states from write logs; took {time.monotonic() - began:.0f} s")
     skipped = f", {tally.skipped} skipped" if tally.skipped else ""
     print(f"{tally.passed} passed, {tally.failed} failed{skipped}")
     return 1 if tally.failed or not tally.passed else 0
