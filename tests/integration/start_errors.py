@@ -112,8 +112,8 @@ def options(checks, home):
 def limits(checks, home):
     data = os.path.join(home, "narrow")
     refused(checks, "a limit of open files that leaves room for nothing", on(data), "open files", "LimitNOFILE", before=("prlimit", "--nofile=60:60"))
-    with Broker(options=["--log.retention.hours", "24"]) as broker:
-        checks.that("log.retention.hours: accepted, but nothing acts on it" in broker.said(), "an option that nothing acts on is named at the start")
+    with Broker(options=["--log.preallocate", "true"]) as broker:
+        checks.that("log.preallocate: accepted, but nothing acts on it" in broker.said(), "an option that nothing acts on is named at the start")
 
 
 def main():
