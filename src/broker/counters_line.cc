@@ -96,6 +96,10 @@ std::string counters_line(node& n) {
         MR_FIELD(c, flushes);
         field(out, "flush_batches", c.flush_batches);
         field(out, "flush_bytes", c.flush_bytes);
+        MR_FIELD(c, journal_commits);
+        MR_FIELD(c, journal_bytes);
+        MR_FIELD(c, journal_full);
+        MR_FIELD(c, journal_settles);
         const auto& s = host->context().stats;
         MR_FIELD(s, connections_accepted);
         MR_FIELD(s, connections_closed);

@@ -10,12 +10,14 @@ namespace millrace::broker {
 
 using runtime::task;
 
-log_directories::log_directories(const std::vector<std::string>& paths, std::size_t shards, runtime::disk& disk,
-                                 std::uint64_t free_min_bytes)
-    : disk_{disk} {
-    for (std::size_t i = 0; i < paths.size(); ++i)
+log_directories::log_directories(const config::broker_options& options, std::size_t shards, runtime::disk& disk) : disk_{disk} {
+    for (const auto& path : options.log_dirs) {
+        shard_id home{static_cast<std::uint32_t>(directories_.size() % shards)};
+        log::journal_setup journal{path, static_cast<std::uint64_t>(options.commit_journal_bytes),
+                                   static_cast<std::uint64_t>(options.commit_journal_after)};
         directories_.push_back(
-            std::make_unique<log_directory>(paths[i], shard_id{static_cast<std::uint32_t>(i % shards)}, disk, free_min_bytes));
+            std::make_unique<log_directory>(std::move(journal), home, disk, static_cast<std::uint64_t>(options.disk_min_free)));
+    }
 }
 
 task<log::result<void>> log_directories::open(const cluster::image& topics) {
@@ -60,6 +62,15 @@ task<void> set_aside(runtime::disk& disk, std::string path, std::string why) {
                                                         ": move it away by hand");
 }
 
+void report_replay(const std::string& path, const log::journal_replay& r) {
+    if (r.damaged)
+        runtime::report(runtime::severity::error, "the commit journal of " + path + " or a segment it speaks of is damaged: acknowledged records may be lost");
+    if (r.records > 0)
+        runtime::report(runtime::severity::notice, "commit journal of " + path + ": " + std::to_string(r.records) + " commits, " +
+                                                       std::to_string(r.bytes) + " bytes written back into " + std::to_string(r.files) +
+                                                       " segments; " + std::to_string(r.ranges_gone) + " ranges belong to nothing any more");
+}
+
 task<bool> holds_topic(runtime::disk& disk, std::string directory, topic_id id) {
     constexpr std::size_t metadata_bytes_max = 1 << 20;
     auto stored = co_await runtime::read_whole(disk, directory + "/partition.metadata", metadata_bytes_max);
@@ -98,6 +109,13 @@ task<log::result<void>> log_directories::open_one(std::size_t index, const clust
     };
     auto compacted = co_await d.compacted.load(disk_, d.path, ours);
     if (!compacted) co_return compacted;
+    // Before anything looks at a partition: what was acknowledged may be in the journal alone.
+    auto replayed = co_await d.commits.recover_journal();
+    if (!replayed) {
+        const auto why = replayed.error() == log::errc::no_space ? runtime::errc::no_space : runtime::errc::io_error;
+        co_return unusable(d, why, "its commit journal cannot be written back into the segments, which may lack acknowledged records until it is");
+    }
+    report_replay(d.path, *replayed);
     auto listed = co_await disk_.list(d.path);
     if (!listed) co_return unusable(d, listed.error(), "cannot be listed");
     if (std::none_of(listed->begin(), listed->end(), [](const auto& e) { return e.is_directory; })) {

@@ -7,6 +7,7 @@
 
 #include "broker/recovery_progress.h"
 #include "cluster/image.h"
+#include "config/broker_options.h"
 #include "log/cleaner_checkpoint.h"
 #include "log/committer.h"
 #include "log/directory_checkpoints.h"
@@ -25,16 +26,16 @@ namespace millrace::broker {
 
 struct log_directory {
     std::string path;
+    log::space_guard space;
     log::committer commits;
     log::directory_checkpoints checkpoints;
-    log::space_guard space;
     log::cleaner_checkpoint compacted;
     bool clean = false;           // the last stop was a clean one
     bool reserved = false;        // the file that is given up when the disk is full is there (disk_watch.h)
     std::size_t partitions = 0;   // placed here
 
-    log_directory(std::string at, shard_id home, runtime::disk& disk, std::uint64_t free_min_bytes)
-        : path{std::move(at)}, commits{home, disk}, space{free_min_bytes} {}
+    log_directory(log::journal_setup journal, shard_id home, runtime::disk& disk, std::uint64_t free_min_bytes)
+        : path{journal.directory}, space{free_min_bytes}, commits{home, disk, (journal.space = &space, std::move(journal))} {}
 };
 
 // A partition that some shard is to open.
@@ -47,7 +48,7 @@ struct placement {
 
 class log_directories {
   public:
-    log_directories(const std::vector<std::string>& paths, std::size_t shards, runtime::disk& disk, std::uint64_t free_min_bytes);
+    log_directories(const config::broker_options& options, std::size_t shards, runtime::disk& disk);
 
     // Makes what is missing, reads checkpoints, deletes the remains of deletions, sets strangers aside.
     // REQUIRES: the metadata store has been opened, so that the first directory is known to be ours. An error: not one is usable.

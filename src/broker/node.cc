@@ -78,8 +78,7 @@ task<started> node::start() {
     auto& home = runtime::shard::current();
     auto& disk = *home.world().disk;
 
-    directories_ = std::make_unique<log_directories>(options_.log_dirs, shards_.size(), disk,
-                                                     static_cast<std::uint64_t>(options_.disk_min_free));
+    directories_ = std::make_unique<log_directories>(options_, shards_.size(), disk);
     watch_ = std::make_unique<disk_watch>(*directories_, disk, static_cast<std::uint64_t>(options_.disk_reserve_bytes));
     co_await watch_->make_room(); // for what the start itself writes
 
@@ -185,7 +184,11 @@ task<void> node::stop() {
     }
     if (store_) co_await store_->close();
     for (std::size_t i = 0; i < clean.size(); ++i) {
-        if (!clean[i] || directories_->at(i).commits.offline()) continue;
+        if (hosts_.empty()) break; // nothing was opened
+        auto& commits = directories_->at(i).commits;
+        auto work = commits.close(); // the mark of a clean stop says that the segments hold everything
+        auto settled = co_await runtime::run_on(commits.home(), hosts_[commits.home().value]->stopping(), std::move(work));
+        if (!settled || !clean[i] || commits.offline()) continue;
         auto saved = co_await directories_->save(i);
         if (!saved)
             runtime::report(runtime::severity::warning, "cannot write the checkpoints of " + directories_->at(i).path +
@@ -208,6 +211,11 @@ std::vector<std::string> node::summary() const {
                       "(millrace.durability=cache)");
         break;
     }
+    if (options_.commit_journal_bytes > 0)
+        out.push_back("commits: up to 64 KiB per segment go into commit.journal in the data directory, all in one flushed write, and more by "
+                      "a flush of each segment (commit.journal.bytes=" + std::to_string(options_.commit_journal_bytes) + ")");
+    else
+        out.push_back("commits: each segment is flushed by itself (commit.journal.bytes=0)");
     out.push_back(descriptors_.line());
     std::string where;
     for (const auto& a : addresses_) {

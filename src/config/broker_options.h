@@ -28,6 +28,8 @@ struct broker_options {
     std::uint32_t shards = 0;                     // 0: one per usable core
     bool shard_pin = true;
     std::int64_t connection_move_bytes = 4 << 20;
+    std::int64_t commit_journal_bytes = 64 << 20;
+    std::int64_t commit_journal_after = 64; // commits before it is made; no option, tests make it sooner
 
     std::int32_t num_partitions = 1;
     std::int32_t default_replication_factor = 1;

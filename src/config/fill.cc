@@ -35,6 +35,7 @@ std::expected<broker_options, std::string> fill_options(const std::map<std::stri
     o.shards = text("shards") == "auto" ? 0 : static_cast<std::uint32_t>(number("shards"));
     o.shard_pin = flag("shard.pin");
     o.connection_move_bytes = number("connection.move.bytes");
+    o.commit_journal_bytes = number("commit.journal.bytes");
     o.open_files_max = number("open.files.max");
     o.log_flush_offset_checkpoint_interval_ms = number("log.flush.offset.checkpoint.interval.ms");
     o.disk_min_free = number("disk.min.free");

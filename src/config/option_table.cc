@@ -36,6 +36,7 @@ constexpr option table[] = {
     {"Node", "shards", shard_count, "auto", "Event loops, one thread each; auto: one per usable core.", 1, 1024},
     {"Node", "shard.pin", boolean, "true", "Bind each shard's thread to its core."},
     {"Node", "connection.move.bytes", bytes, "4194304", "Bytes a connection writes or reads before it may move to the shard that owns most of them; 0: never.", 0, int_max},
+    {"Node", "commit.journal.bytes", bytes, "67108864", "Size of the file in each data directory that takes commits of many small appends as one write; 0: each file is flushed by itself.", 0, long_max},
     {"Node", "open.files.max", integer, "0", "Descriptors that files and connections share; 0: the process limit.", 0, int_max},
     {"Node", "log.flush.offset.checkpoint.interval.ms", duration, "60000", "How often it is written down how far each log is flushed; the scan after a crash begins there.", 1, int_max},
     {"Node", "disk.min.free", bytes, "134217728", "Free space, at most a tenth of the file system, below which a log directory counts as full and producers get KAFKA_STORAGE_ERROR; 0: none.", 0, long_max},

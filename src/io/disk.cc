@@ -30,6 +30,7 @@ int flags_of(runtime::open_mode mode) {
     case runtime::open_mode::write: return O_RDWR;
     case runtime::open_mode::create: return O_RDWR | O_CREAT;
     case runtime::open_mode::create_new: return O_RDWR | O_CREAT | O_EXCL;
+    case runtime::open_mode::direct: return O_RDWR | O_CREAT | O_DIRECT;
     }
     return O_RDONLY;
 }
@@ -47,10 +48,14 @@ append_way probe_append_way(const std::string& directory) {
 const char* name_of(append_way way) { return way == append_way::inline_write ? "inline pwritev" : "ring write"; }
 
 task<result<std::unique_ptr<runtime::file>>> kernel_disk::open(std::string path, runtime::open_mode mode) {
-    ring_call call{[&](io_uring_sqe* e) {
-        io_uring_prep_openat(e, AT_FDCWD, path.c_str(), flags_of(mode) | O_CLOEXEC, file_mode);
-    }};
+    int flags = flags_of(mode) | O_CLOEXEC;
+    ring_call call{[&](io_uring_sqe* e) { io_uring_prep_openat(e, AT_FDCWD, path.c_str(), flags, file_mode); }};
     int fd = co_await call;
+    if (fd == -EINVAL && mode == runtime::open_mode::direct) { // no O_DIRECT on this file system, tmpfs before Linux 6.6 for one
+        flags &= ~O_DIRECT;
+        ring_call buffered{[&](io_uring_sqe* e) { io_uring_prep_openat(e, AT_FDCWD, path.c_str(), flags, file_mode); }};
+        fd = co_await buffered;
+    }
     if (fd < 0) co_return std::unexpected{runtime::from_errno(fd)};
     struct stat found{};
     if (::fstat(fd, &found) < 0) {
@@ -59,7 +64,7 @@ task<result<std::unique_ptr<runtime::file>>> kernel_disk::open(std::string path,
         co_return std::unexpected{why};
     }
     std::unique_ptr<runtime::file> opened =
-        std::make_unique<disk_file>(fd, static_cast<std::uint64_t>(found.st_size), policy_);
+        std::make_unique<disk_file>(fd, static_cast<std::uint64_t>(found.st_size), policy_, mode == runtime::open_mode::direct);
     co_return opened;
 }
 

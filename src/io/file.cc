@@ -25,6 +25,7 @@ struct forwarded final : ring_op {
     std::size_t done_bytes = 0;
     int fd = -1;
     bool writing = false;
+    int write_flags = 0; // RWF_…
 
     explicit forwarded(runtime::file_op& op) : ring_op{&finished}, target{op} {}
 
@@ -32,8 +33,9 @@ struct forwarded final : ring_op {
         auto& ring = ring_driver::current();
         ring.queue(*this, [this](io_uring_sqe* e) {
             io_uring_prep_writev(e, fd, parts.data(), static_cast<unsigned>(parts.size()), position + done_bytes);
+            e->rw_flags = write_flags;
         });
-        ring.count_punt();
+        if (write_flags == 0) ring.count_punt(); // a direct write is handed to the device by the loop itself
     }
 
     static void finished(ring_op& op, int res, std::uint32_t) noexcept {
@@ -81,6 +83,10 @@ bool disk_file::write(runtime::file_op& op, std::uint64_t position, std::span<co
     auto& shard = ring_driver::current().shard();
     auto& stats = shard.stats();
     auto began = shard.world().clock->now();
+    if (direct_) { // the device is waited for
+        write_by_ring(op, position, parts);
+        return false;
+    }
     if (policy_.way == append_way::ring_write ||
         began.time_since_epoch().count() < policy_.ring_until_ns.load(std::memory_order_relaxed)) {
         stats.appends_ring.add(1);
@@ -205,6 +211,27 @@ void disk_file::sync(runtime::file_op& op) {
             io_uring_prep_fsync(e, fd_, IORING_FSYNC_DATASYNC);
     });
     ring.count_punt();
+}
+
+// One call of the kernel writes and flushes (RWF_DSYNC). With the mutation nothing is written at all, as if the device had
+// lost it: past the page cache a write alone would look durable in a power cut of the file system.
+void disk_file::write_durable(runtime::file_op& op, std::uint64_t position, bytes_view bytes) {
+    MR_ASSERT(direct_, "a durable write to a file that was not opened for it");
+    auto& ring = ring_driver::current();
+    ring.shard().stats().bytes_written.add(bytes.size());
+    auto* f = new forwarded{op};
+    if (policy_.skip_sync) {
+        op.res = static_cast<int>(bytes.size());
+        f->writing = false;
+        ring.queue(*f, [](io_uring_sqe* e) { io_uring_prep_nop(e); });
+        return;
+    }
+    f->fd = fd_;
+    f->position = position;
+    f->writing = true;
+    f->write_flags = RWF_DSYNC;
+    f->parts.push_back({const_cast<std::byte*>(bytes.data()), bytes.size()});
+    f->submit_write();
 }
 
 void disk_file::reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) {

@@ -34,14 +34,17 @@ struct append_policy {
 
 class disk_file final : public runtime::file {
   public:
-    disk_file(int fd, std::uint64_t size_bytes, append_policy& policy)
-        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy} {}
+    // `direct`: opened past the page cache.
+    disk_file(int fd, std::uint64_t size_bytes, append_policy& policy, bool direct = false)
+        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy},
+          direct_{direct} {}
     ~disk_file() override;
 
     bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override;
     bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override;
     bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) override;
     void sync(runtime::file_op& op) override;
+    void write_durable(runtime::file_op& op, std::uint64_t position, bytes_view bytes) override;
     void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
     runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;
     std::uint64_t size() const override { return size_bytes_.load(std::memory_order_relaxed); }
@@ -62,6 +65,7 @@ class disk_file final : public runtime::file {
     std::atomic<std::uint64_t> opened_size_bytes_; // bytes before it may be cold
     std::atomic<std::uint64_t> window_id_;         // in read windows; never used again by another file
     append_policy& policy_;
+    bool direct_;
 };
 
 } // namespace millrace::io

@@ -280,6 +280,7 @@ runtime::task<void> partition_log::roll(log_offset base) {
     if (!outcome && outcome.error() == errc::no_space && !failed_) {
         bool gone = true;
         if (fresh) gone = (co_await env_.world.disk->remove(name)).has_value(); // the next roll makes it again
+        directory_dirty_ = true; // before anything behind it counts as flushed, its name is gone for good
         if (gone) {
             co_await undo_unwritten();
             co_return;

@@ -265,6 +265,9 @@ task<result<void>> compaction::put_in_place(std::shared_ptr<segment> made, std::
                                             std::vector<aborted_transaction> aborted) {
     runtime::turnstile::pass mine{*request_.start_changes};
     co_await mine;
+    // What the commit journal holds of the old ones must not be written back into the new one, which has their name.
+    auto settled = co_await log_.env_.commits->settle();
+    if (!settled) co_return settled;
     if (must_stop()) co_return std::unexpected{errc::closed};
     std::vector<log_offset> bases;
     for (const auto& s : old) {

@@ -68,7 +68,6 @@ runtime::task<void> partition_log::flush_loop() {
             }
         }
         std::array<std::shared_ptr<segment>, commit_job::files_max> dirty;
-        std::array<std::shared_ptr<runtime::file>, commit_job::files_max> pins;
         std::size_t count = 0;
         for (std::size_t i = 0; i < segments_.size() && count < dirty.size(); ++i)
             if (end_of(*segments_[i]) > flushed_) dirty[count++] = segments_[i];
@@ -77,14 +76,18 @@ runtime::task<void> partition_log::flush_loop() {
         bool loaded = true;
         for (std::size_t i = 0; i < count && loaded; ++i) {
             if (!dirty[i]->file) loaded = (co_await load(*dirty[i])).has_value();
-            pins[i] = dirty[i]->file;
+            committing_.files[i].file = dirty[i]->file;
         }
         if (!loaded) {
             fail_everything();
             break;
         }
         committing_.file_count = count;
-        for (std::size_t i = 0; i < count; ++i) committing_.files[i] = pins[i].get();
+        for (std::size_t i = 0; i < count; ++i) {
+            committing_.files[i].segment = dirty[i]->base;
+            committing_.files[i].from = dirty[i]->committed_bytes;
+            committing_.files[i].to = dirty[i]->size_bytes;
+        }
         committing_.directory.clear();
         if (directory_dirty_) committing_.directory = directory_;
         directory_dirty_ = false;
@@ -93,6 +96,10 @@ runtime::task<void> partition_log::flush_loop() {
         committing_.bytes = std::exchange(uncommitted_bytes_, 0);
         commit group{*this};
         bool ok = co_await group;
+        for (std::size_t i = 0; i < count; ++i) {
+            dirty[i]->committed_bytes = committing_.files[i].to;
+            committing_.files[i].file.reset();
+        }
         if (!ok) {
             fail_everything();
             break;

@@ -49,6 +49,8 @@ bool is_leftover(const std::string& name) {
 partition_log::partition_log(environment& env, std::string directory, topic_id id, const log_config& config)
     : env_{env}, shard_{runtime::shard::current()}, directory_{std::move(directory)}, id_{id}, config_{config},
       appender_{*this}, flusher_{*this}, writing_{*this}, flush_timer_{*this}, reserving_{*this}, removal_timer_{*this} {
+    committing_.topic = id_;
+    committing_.partition = std::string_view{directory_}.substr(directory_.rfind('/') + 1);
     // Spreads the rolls of many partitions that began at once.
     auto spread = std::min(config_.segment_jitter_ms, config_.segment_ms);
     if (spread > 0 && env_.world.random)
@@ -100,6 +102,7 @@ runtime::task<result<bool>> partition_log::check_metadata() {
         auto at = text.find(key);
         auto known = at == std::string_view::npos ? std::nullopt : uuid::parse(text.substr(at + key.size(), 22));
         if (id_.is_zero() && known) id_ = *known;
+        committing_.topic = id_;
         if (known && *known == id_ && text.starts_with("version: 0\n")) co_return true;
         if (known && *known != id_ && !is_damaged(*known, id_)) co_return std::unexpected{errc::wrong_topic};
         if (id_.is_zero()) co_return refuse(errc::corrupt, name, 0, "no topic id can be read");
@@ -237,6 +240,16 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         // The segment before it has lost its end: nothing behind that was ever acknowledged as flushed.
         if (i > first && segments_[i]->provisional && segments_[i]->base > end) break;
         last = i;
+        // Made for a roll that found no room, and its removal was not flushed yet.
+        if (i > first && segments_[i]->base < end && segments_[i]->size_bytes == 0) {
+            auto removed = co_await env_.world.disk->remove(path(log_file_name(*segments_[i])));
+            if (!removed) co_return storage_failed();
+            segments_.erase(segments_.begin() + static_cast<std::ptrdiff_t>(i));
+            wrote.erase(wrote.begin() + static_cast<std::ptrdiff_t>(i));
+            names_safe = false;
+            last = --i;
+            continue;
+        }
         if (segments_[i]->base < end)
             co_return refuse(errc::corrupt, segment_file_name(segments_[i]->base, ".log"), std::nullopt,
                              "begins at an offset that the segment before it has too; one of the two does not belong here");
@@ -338,6 +351,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     }
     flushed_ = end_;
     recovered_ = true;
+    for (auto& s : segments_) s->committed_bytes = s->size_bytes;
     co_return result<void>{};
 }
 

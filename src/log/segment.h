@@ -17,6 +17,7 @@ namespace millrace::log {
 struct segment : hook_of<segment_lru_tag> {
     log_offset base{0};
     std::uint64_t size_bytes = 0;
+    std::uint64_t committed_bytes = 0; // before it commits have covered everything
     std::shared_ptr<runtime::file> file;
     offset_index offsets;
     time_index times;

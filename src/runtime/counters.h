@@ -56,6 +56,10 @@ struct counters {
     counter flushes;             // of a log directory: one serves all batches that waited when it began
     log2_histogram flush_batches; // how many batches each of them made durable
     log2_histogram flush_bytes;
+    counter journal_commits;     // of these, those that went into the commit journal
+    counter journal_bytes;       // … and what was written there for them
+    counter journal_full;        // commits that would have, but for the room in it
+    counter journal_settles;     // times that all it held was flushed because it had been there for long
 };
 
 } // namespace millrace::runtime

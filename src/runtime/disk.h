@@ -1,6 +1,6 @@
 // Port: files and directories. `io` does them by ring and system call, `sim` in memory with faults.
-// Owner: the node owns the disk; a file belongs to the shard that opened it, except that `sync` may be asked from the
-// committer's shard.
+// Owner: the node owns the disk; a file belongs to the shard that opened it, except that `sync`, and `read` of what is
+// written, may be asked from the committer's shard.
 // Invariant: what `sync` and `sync_directory` have confirmed survives a power cut; nothing else does. A failed sync is
 // final: callers never retry it.
 #pragma once
@@ -33,6 +33,9 @@ struct file_op : completion {
 // Parts of one gathered write. More than this is split by the caller.
 inline constexpr std::size_t write_parts_max = 64;
 
+// Positions, sizes and addresses of what is read and written in a file that was opened `direct` are multiples of this.
+inline constexpr std::size_t direct_block_bytes = 4096;
+
 inline constexpr std::size_t peek_bytes_max = 32 << 10;
 inline constexpr std::size_t peeks_kept = 16;
 
@@ -59,6 +62,10 @@ class file {
     // completes on the shard that called.
     virtual void sync(file_op& op) = 0;
 
+    // Writes `bytes` and flushes them, in one operation. Never completes inline; completes on the shard that called.
+    // REQUIRES: the file was opened `direct` and reaches as far already.
+    virtual void write_durable(file_op& op, std::uint64_t position, bytes_view bytes) = 0;
+
     // Reserves space behind the end without changing the size (fallocate KEEP_SIZE); failing is not an error to act on.
     virtual void reserve(file_op& op, std::uint64_t position, std::uint64_t length) = 0;
 
@@ -79,6 +86,7 @@ enum class open_mode {
     write,      // read and write, must exist
     create,     // read and write, created when missing
     create_new, // read and write, fails with `exists`
+    direct,     // as `create`, past the page cache where the file system can
 };
 
 struct directory_entry {
@@ -160,6 +168,23 @@ inline auto sync(file& f) {
         result<std::size_t> await_resume() const { return outcome(); }
     };
     return awaiter{f};
+}
+
+// co_await write_durable(f, position, bytes) -> result<size_t>
+inline auto write_durable(file& f, std::uint64_t position, bytes_view bytes) {
+    struct awaiter : file_awaiter {
+        file& f;
+        std::uint64_t position;
+        bytes_view bytes;
+        awaiter(file& file, std::uint64_t at, bytes_view what) : f{file}, position{at}, bytes{what} {}
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> h) {
+            waiter = h;
+            f.write_durable(*this, position, bytes);
+        }
+        result<std::size_t> await_resume() const { return outcome(); }
+    };
+    return awaiter{f, position, bytes};
 }
 
 // Cold conveniences over the port (whole_file.cc).

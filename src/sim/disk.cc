@@ -64,7 +64,7 @@ task<result<std::unique_ptr<file>>> disk::open(std::string path, open_mode mode)
     pause some{when_};
     co_await some;
     auto at = locate(path);
-    bool creates = mode == open_mode::create || mode == open_mode::create_new;
+    bool creates = mode == open_mode::create || mode == open_mode::create_new || mode == open_mode::direct;
     bool makes = !at.node && creates && at.parent;
     if (int error = begin_call(makes ? disk_call::create : disk_call::open)) co_return failed(error);
     if (at.node) {

@@ -107,6 +107,18 @@ void disk_file::sync(file_op& op) {
     });
 }
 
+// A write and a flush, between which the power can fail.
+void disk_file::write_durable(file_op& op, std::uint64_t position, bytes_view bytes) {
+    disk_.when_.later([this, &op, position, bytes, &home = shard::current()] {
+        int wrote = write_now(position, {&bytes, 1});
+        if (wrote < 0) return disk_.when_.complete(home, op, wrote);
+        disk_.when_.later([this, &op, wrote, until = node_->changes(), &home] {
+            int flushed = sync_now(until, true);
+            disk_.when_.complete(home, op, flushed < 0 ? flushed : wrote);
+        });
+    });
+}
+
 void disk_file::reserve(file_op& op, std::uint64_t, std::uint64_t) {
     disk_.when_.complete_later(shard::current(), op, gone() || disk_.power_is_cut() ? -EIO : 0);
 }

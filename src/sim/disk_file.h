@@ -15,6 +15,7 @@ class disk_file final : public runtime::file {
     bool read(runtime::file_op& op, std::uint64_t position, mutable_bytes into) override;
     bytes_view peek(std::uint64_t position, std::size_t length, std::uint64_t end) override;
     void sync(runtime::file_op& op) override;
+    void write_durable(runtime::file_op& op, std::uint64_t position, bytes_view bytes) override;
     void reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) override;
     runtime::task<runtime::result<void>> truncate(std::uint64_t size) override;
     std::uint64_t size() const override { return node_->data.size(); }

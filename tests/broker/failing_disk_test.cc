@@ -12,7 +12,10 @@ namespace {
 
 // Two log directories with partitions in both.
 struct two_directories : whole_node {
-    explicit two_directories(std::uint64_t seed) : whole_node{seed, 1 + seed % 3} { options.log_dirs = {"/data", "/more"}; }
+    explicit two_directories(std::uint64_t seed) : whole_node{seed, 1 + seed % 3} {
+        options.log_dirs = {"/data", "/more"};
+        options.commit_journal_bytes = 0; // one that cannot be made takes a fault that is told to nobody
+    }
     std::size_t directory(std::string_view name, std::int32_t partition) {
         return context(owner(name, partition)).partitions.find({topic(name)->id, {partition}})->directory;
     }

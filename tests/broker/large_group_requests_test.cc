@@ -92,7 +92,7 @@ TEST_CASE("node: a commit of many partitions whose member goes meanwhile is refu
         all.in.generation_id_or_member_epoch = generation;
         n.c.send(all.in, commit_version);
         commit_of one{1, "other"}; // between slices
-        for (std::uint64_t i = 0; i < 2 + seed % 10; ++i) (void)other.ask<kafka::offset_commit_response>(one.in, commit_version);
+        for (std::uint64_t i = 0; i < 1 + seed % 6; ++i) (void)other.ask<kafka::offset_commit_response>(one.in, commit_version);
         kafka::leave_group_request leave;
         leave.group_id = "g";
         leave.member_id = member;
@@ -128,7 +128,7 @@ TEST_CASE("node: a group that is deleted in the middle of a commit of many parti
         wire other{n};
         commit_of all{many}, one{1, "other"};
         n.c.send(all.in, commit_version);
-        for (std::uint64_t i = 0; i < 2 + seed % 10; ++i) (void)other.ask<kafka::offset_commit_response>(one.in, commit_version);
+        for (std::uint64_t i = 0; i < 1 + seed % 6; ++i) (void)other.ask<kafka::offset_commit_response>(one.in, commit_version);
         std::string_view name = "g";
         kafka::delete_groups_request gone;
         gone.groups_names = {&name, 1};

@@ -26,6 +26,8 @@ struct whole_node {
         options.listeners = {{"PLAINTEXT", "127.0.0.1", port}};
         options.log_dirs = {"/data"};
         options.auto_create_topics_enable = false;
+        options.commit_journal_bytes = 128 << 10; // small, so that its regions come round, and made at once
+        options.commit_journal_after = 1;
         options.connection_move_bytes = 20'000; // small, so that connections move in every test that does some work
     }
     ~whole_node() {

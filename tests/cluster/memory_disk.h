@@ -51,6 +51,10 @@ struct memory_disk final : runtime::disk {
             op.res = on.fail_syncs ? -5 : 0;
             on.pending.push_back(&op);
         }
+        void write_durable(runtime::file_op& op, std::uint64_t position, bytes_view from) override {
+            write(op, position, {&from, 1});
+            on.pending.push_back(&op);
+        }
         void reserve(runtime::file_op& op, std::uint64_t, std::uint64_t) override { on.pending.push_back(&op); }
         runtime::task<runtime::result<void>> truncate(std::uint64_t size) override {
             bytes->resize(size);

@@ -47,6 +47,7 @@ class Machine:
     def __init__(self, disk, skip, seed):
         self.disk, self.skip, self.watch = disk, skip, None
         self.broker = Broker(log_dir=os.path.join(disk.path, "data"))
+        self.in_journal = 0  # commits that went into the commit journal
         self.creator = TopicCreator(self.broker.address, "made-")
         self.writer = IdempotentWriter(self.broker.address, "own", PARTITIONS, seed)
 
@@ -116,6 +117,7 @@ def one_round(machine, number, chance):
     """What is wrong after one cut, in words, and what to say if nothing is."""
     before = machine.acknowledged()
     time.sleep(chance.uniform(0.5, 2.0))
+    machine.in_journal += machine.broker.total("journal_commits")
     unsafe, in_the_dark = machine.cut()
     records, topics = (now - then for now, then in zip(machine.acknowledged(), before))
     try:
@@ -147,6 +149,7 @@ def rounds(checks, machine, asked, chance):
     machine.writer.end()
     wrong = machine.wrong()
     checks.that(not wrong, f"after all cuts: {machine.acknowledged()[0]} records, {machine.acknowledged()[1]} topics", few(wrong))
+    checks.that(machine.in_journal > 0, f"{machine.in_journal} commits went into the commit journal")
     checks.equal(machine.broker.stop(), 0, "the broker stops cleanly")
 
 

@@ -44,8 +44,9 @@ struct process {
     runtime::turnstile start_changes;
     bool stop = false;
 
-    explicit process(sim::world& in) : w{in}, commits{std::make_unique<committer>(shard_id{0}, in.disk())},
-                                       env{in.ports(shard_id{0}), commits.get(), &descriptors, &reserves, &checkpoints} {
+    explicit process(sim::world& in, std::uint64_t journal_bytes = 0)
+        : w{in}, commits{std::make_unique<committer>(shard_id{0}, in.disk(), journal_setup{root, journal_bytes, 1})},
+          env{in.ports(shard_id{0}), commits.get(), &descriptors, &reserves, &checkpoints} {
         id.bytes[3] = 7;
         config.segment_bytes = 1500;
         config.cleanup_compact = true;
@@ -54,6 +55,7 @@ struct process {
     }
     ~process() {
         if (log) (void)w.run(log->close());
+        (void)w.run(commits->close());
     }
     result<void> start(bool clean = false) {
         struct flow {
@@ -64,6 +66,8 @@ struct process {
                     auto parent = co_await disk.sync_directory("/");
                     if (!parent) co_return storage_failed();
                 }
+                auto back = co_await p.commits->recover_journal();
+                if (!back) co_return std::unexpected{back.error()};
                 co_return co_await partition_log::open(p.env, home, p.id, p.config, clean);
             }
         };

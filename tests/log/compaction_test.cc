@@ -34,6 +34,29 @@ TEST_CASE("compaction: a round leaves the newest of each key below the active se
     CHECK(p.log->end_offset().value == all.rbegin()->first + 1);
 }
 
+TEST_CASE("compaction: what the commit journal holds of the old segments is not written back into the new ones") {
+    constexpr std::uint64_t journal_bytes = 1 << 20;
+    sim::world w{3};
+    std::map<std::int64_t, keyed> left;
+    {
+        process p{w, journal_bytes};
+        REQUIRE(p.start());
+        fill(p, 10);
+        w.run_for(runtime::seconds{1}); // the journal is made
+        fill(p, 60, 2);
+        REQUIRE(p.commits->journal_commits() > 40);
+        auto done = p.compact();
+        REQUIRE(done);
+        REQUIRE(done->bytes_after < done->bytes_before);
+        left = p.records();
+        w.disk().cut_power_after(0);
+    }
+    w.drop_unsynced();
+    process p{w, journal_bytes};
+    REQUIRE(p.start());
+    CHECK(p.records() == left);
+}
+
 TEST_CASE("compaction: with little memory it takes several rounds, each of which goes on where the one before it ended") {
     sim::world w{3};
     process p{w};

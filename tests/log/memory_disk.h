@@ -83,6 +83,12 @@ class memory_disk final : public runtime::disk {
             if (disk_.hold_syncs) disk_.held.push_back(&op);
             else runtime::shard::current().post(op);
         }
+        void write_durable(runtime::file_op& op, std::uint64_t position, bytes_view bytes) override {
+            write(op, position, {&bytes, 1});
+            auto wrote = op.res;
+            sync(op);
+            if (op.res == 0) op.res = wrote;
+        }
         void reserve(runtime::file_op& op, std::uint64_t, std::uint64_t) override {
             op.res = 0;
             runtime::shard::current().post(op);
@@ -111,7 +117,7 @@ class memory_disk final : public runtime::disk {
 
     runtime::task<runtime::result<std::unique_ptr<runtime::file>>> open(std::string path, runtime::open_mode mode) override {
         bool there = files.contains(path);
-        bool creates = mode == runtime::open_mode::create || mode == runtime::open_mode::create_new;
+        bool creates = mode != runtime::open_mode::read && mode != runtime::open_mode::write;
         if (there && mode == runtime::open_mode::create_new) co_return std::unexpected{runtime::errc::exists};
         if (!there && !creates) co_return std::unexpected{runtime::errc::not_found};
         if (!there && fails("create", path)) co_return std::unexpected{runtime::from_errno(fail_errno)};
