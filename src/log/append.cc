@@ -252,6 +252,7 @@ runtime::task<void> partition_log::roll(log_offset base) {
     bool provisional = false;
     if (flushed_ < active().base) outcome = co_await flush_to(active().base);
     std::shared_ptr<segment> old = segments_.back();
+    if (outcome && old->provisional) outcome = co_await name_segment(*old); // its turn would not come again: commits name the last one
     std::shared_ptr<segment> fresh;
     if (outcome && old->size_bytes == 0 && old->base == base) outcome = storage_failed(); // nothing would change
     std::string name;

@@ -121,9 +121,9 @@ runtime::task<void> partition_log::flush_loop() {
 // What lies before a provisional segment is flushed now.
 runtime::task<result<void>> partition_log::name_segment(segment& s) {
     std::string from = path(log_file_name(s));
+    s.provisional = false; // at once: a commit and a roll may both come to it
     auto renamed = co_await env_.world.disk->rename(std::move(from), path(segment_file_name(s.base, log_suffix(false))));
     if (!renamed) co_return storage_failed();
-    s.provisional = false;
     directory_dirty_ = true; // for the next commit: until then the other name will do
     co_return result<void>{};
 }

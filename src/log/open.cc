@@ -220,6 +220,18 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         if (!parent) co_return storage_failed();
     }
 
+    // The removal of deleted records may not have been flushed before a power cut, and of several segments any may be back: what
+    // follows them must not be taken to have lost what lay between.
+    while (!clean_shutdown && segments_.size() > 1 && segments_[1]->base <= start_) {
+        for (const char* suffix : segment_suffixes) {
+            std::string name = segment_file_name(segments_.front()->base, suffix);
+            if (std::string_view{suffix} == ".log") name = log_file_name(*segments_.front());
+            auto removed = co_await env_.world.disk->remove(path(name));
+            if (!removed && removed.error() != runtime::errc::not_found) co_return storage_failed();
+        }
+        std::erase(transaction_indexes_, segments_.front()->base);
+        segments_.erase(segments_.begin());
+    }
     start_ = std::max(start_, segments_.front()->base);
     std::size_t first = segments_.size() - 1;
     std::optional<log_offset> unsafe_from;

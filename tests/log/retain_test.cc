@@ -178,3 +178,40 @@ TEST_CASE("segments: records without timestamps roll by the time that passes, as
     CHECK(f.log->sizes().segments == 2);
     REQUIRE(f.await(f.log->close()));
 }
+
+TEST_CASE("retention: a deleted segment that a power cut brought back is dropped, and what follows the gap behind it is kept") {
+    fixture f;
+    fill(f, 12);
+    const std::string stem = "/data/orders-0/00000000000000000000.log", last = "/data/orders-0/00000000000000000009.log";
+    auto back = std::make_shared<node>(*f.disk.files[stem]);
+    REQUIRE(f.await(f.log->delete_records({9})));
+    f.time.at += runtime::seconds{1};
+    f.turns();
+    REQUIRE(files_like(f, ".log") == 1);
+    f.abandon();
+    // Both have the names that they had before the first commit of what lay in front of them.
+    f.disk.files[stem + ".rolled"] = back;
+    f.disk.files[last + ".rolled"] = f.disk.files[last];
+    f.disk.files.erase(last);
+    REQUIRE(f.open());
+    CHECK(f.log->start_offset() == log_offset{9});
+    CHECK(f.log->end_offset() == log_offset{12});
+    CHECK_FALSE(f.disk.files.contains(stem + ".rolled"));
+    REQUIRE(f.await(f.log->close()));
+}
+
+TEST_CASE("retention: a segment that has not been given its name yet goes whole") {
+    fixture f;
+    fill(f, 12);
+    const std::string second = "/data/orders-0/00000000000000000003.log";
+    f.abandon();
+    f.disk.files[second + ".rolled"] = f.disk.files[second];
+    f.disk.files.erase(second);
+    REQUIRE(f.open());
+    REQUIRE(f.await(f.log->delete_records({9})));
+    f.time.at += runtime::seconds{1};
+    f.turns();
+    CHECK(files_like(f, ".rolled") == 0);
+    CHECK(files_like(f, ".deleted") == 0);
+    REQUIRE(f.await(f.log->close()));
+}
