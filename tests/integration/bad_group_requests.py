@@ -19,7 +19,7 @@ from harness.checks import Checks  # noqa: E402
 from harness.wire import Connection, array, compact_array, compact_string, string, unsigned_varint  # noqa: E402
 
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 8, 9, 10, 11, 12, 13, 14
-CONSUMER_GROUP_HEARTBEAT = 68
+DESCRIBE_GROUPS, OFFSET_DELETE, CONSUMER_GROUP_HEARTBEAT, CONSUMER_GROUP_DESCRIBE = 15, 47, 68, 69
 NO_TAGS = b"\0"
 NONE, UNKNOWN_TOPIC, METADATA_TOO_LARGE, ILLEGAL_GENERATION, INCONSISTENT_PROTOCOL, INVALID_GROUP_ID = 0, 3, 12, 22, 23, 24
 UNKNOWN_MEMBER, INVALID_SESSION_TIMEOUT, INVALID_REQUEST, GROUP_NOT_FOUND, MEMBER_ID_REQUIRED = 25, 26, 42, 69, 79
@@ -146,6 +146,30 @@ class Groups:
         """(code, epoch)"""
         return self.ask(CONSUMER_GROUP_HEARTBEAT, 1, beat_body(*words, **more), lambda a: (a.i16(), a.compact_string(), a.compact_string(), a.i32()))[::3]
 
+    def describe(self, api, group):
+        """(code, text), by the API for the groups of one kind"""
+        version = {DESCRIBE_GROUPS: 6, CONSUMER_GROUP_DESCRIBE: 1}[api]
+        body = compact_array([compact_string(group)]) + b"\0" + NO_TAGS
+        return self.ask(api, version, body, lambda a: a.compact_array(lambda: (a.i16(), a.compact_string(), self.rest(a)))[0][:2])
+
+    @staticmethod
+    def rest(answer):
+        answer.at = len(answer.data)
+
+    def delete_offsets(self, group):
+        """The code of the request, or of the partition."""
+        def read(answer):
+            whole, _, topics = answer.i16(), answer.i32(), answer.array(lambda: (answer.string(), answer.array(lambda: (answer.i32(), answer.i16()))))
+            return whole or topics[0][1][0][1]
+
+        deadline = time.monotonic() + 20
+        while True:
+            answer = self.connection.call(OFFSET_DELETE, 0, string(group) + array([string(TOPIC) + array([struct.pack(">i", 0)])]))
+            told = read(answer)
+            if told not in SOON or time.monotonic() > deadline:
+                return told
+            time.sleep(0.05)
+
 
 MEMBERS_MANY = 100_000
 COMMITS_MANY = 5_000  # that are written, so that a round has several of each kind
@@ -230,6 +254,21 @@ def consumer_cases(g):
     yield "a beat after all that", NONE, g.beat("d", "m", epoch, owned=None)[0]
 
 
+def tool_cases(g):
+    """What tools ask about groups that are not there, or not of the kind they take them for."""
+    g.enter("classic")
+    g.beat("consumer", "m", 0, names=[TOPIC], owned=[])
+    absent = (GROUP_NOT_FOUND, "Group no-such-group not found.")
+    yield "a description of a classic group as a consumer group", (GROUP_NOT_FOUND, "Group classic is not a consumer group."), g.describe(CONSUMER_GROUP_DESCRIBE, "classic")
+    yield "a description of a consumer group as a classic group", (GROUP_NOT_FOUND, "Group consumer is not a classic group."), g.describe(DESCRIBE_GROUPS, "consumer")
+    yield "a description of no consumer group", absent, g.describe(CONSUMER_GROUP_DESCRIBE, "no-such-group")
+    yield "a description of no classic group", absent, g.describe(DESCRIBE_GROUPS, "no-such-group")
+    yield "a description of a consumer group without an id", (INVALID_GROUP_ID, None), g.describe(CONSUMER_GROUP_DESCRIBE, "")
+    yield "a description of a classic group without an id", (GROUP_NOT_FOUND, "Group  not found."), g.describe(DESCRIBE_GROUPS, "")
+    yield "a deletion of offsets of no group", GROUP_NOT_FOUND, g.delete_offsets("no-such-group")
+    yield "a deletion of offsets without a group id", INVALID_GROUP_ID, g.delete_offsets("")
+
+
 def codes_of(broker):
     """{what was asked: (the code expected, the code)}"""
     with broker.connect() as client:
@@ -237,7 +276,7 @@ def codes_of(broker):
     found = {}
     g = Groups(broker.address)
     g.find("a")
-    for cases in (classic_cases, consumer_cases):
+    for cases in (classic_cases, consumer_cases, tool_cases):
         for what, expected, code in cases(g):
             found[what] = expected, code
     found["the first sync of a generation, with 100,000 assignments"] = NONE, first_sync(g)

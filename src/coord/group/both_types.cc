@@ -21,6 +21,7 @@ consumer_heartbeat_answer coordinator::consumer_heartbeat(const consumer_heartbe
 }
 
 result<described_consumer_group> coordinator::describe_consumer(const std::string& id) const {
+    if (find(id)) return std::unexpected{errc::inconsistent_protocol};
     return consumers_.describe(id);
 }
 

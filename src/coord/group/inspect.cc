@@ -30,7 +30,7 @@ classic_group* coordinator::find_or_make(const std::string& id, moment now) {
 
 result<described_group> coordinator::describe(const std::string& id) const {
     const auto* g = find(id);
-    if (!g) return std::unexpected{errc::group_id_not_found};
+    if (!g) return std::unexpected{consumers_.has(id) ? errc::unsupported_version : errc::group_id_not_found};
     described_group out{id, std::string{name_of(g->state)}, g->protocol_type.value_or(""), {}, {}};
     // Between two generations nobody has a protocol or an assignment that means anything.
     const bool settled = g->state == classic_state::stable;

@@ -64,6 +64,10 @@ std::size_t size_of(const described& g) {
 runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room) {
     response::group_entry out;
     out.group_id = id;
+    if (id.empty()) {
+        out.error_code = kafka::error_code::invalid_group_id;
+        co_return out;
+    }
     auto place = place_of_group(c, id);
     if (!place) {
         out.error_code = kafka::error_code::not_coordinator;
@@ -78,6 +82,10 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
         out.error_code = to_kafka(said.error());
         if (said.error() == coord::errc::group_id_not_found)
             out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
+        if (said.error() == coord::errc::inconsistent_protocol) { // it is a classic group
+            out.error_code = kafka::error_code::group_id_not_found;
+            out.error_message = keep_error(c.arena, "Group " + std::string{id} + " is not a consumer group.");
+        }
         co_return out;
     }
     if (!room.take(size_of(*said))) {

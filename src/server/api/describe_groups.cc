@@ -28,14 +28,16 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
     auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) { return at.describe(id); };
     auto said = co_await ask_group<coord::described_group>(c, id, std::move(decide));
     if (!said) {
-        if (said.error() == coord::errc::group_id_not_found && c.version < version_with_not_found) {
+        // Of a consumer group the coordinator says that it does not speak the classic protocol.
+        const bool other = said.error() == coord::errc::unsupported_version, missing = other || said.error() == coord::errc::group_id_not_found;
+        if (missing && c.version < version_with_not_found) {
             out.group_state = "Dead"; // how older clients are told
             co_return out;
         }
-        out.error_code = to_kafka(said.error());
-        if (said.error() == coord::errc::group_id_not_found) {
+        out.error_code = missing ? kafka::error_code::group_id_not_found : to_kafka(said.error());
+        if (missing) {
             out.group_state = "Dead";
-            out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
+            out.error_message = keep_error(c.arena, "Group " + std::string{id} + (other ? " is not a classic group." : " not found."));
         }
         co_return out;
     }

@@ -50,6 +50,10 @@ std::vector<known_entry> prepare(const request& in, call& c, response& out) {
 
 runtime::task<response> answer(const request& in, call& c) {
     response out;
+    if (in.group_id.empty()) {
+        out.error_code = kafka::error_code::invalid_group_id;
+        co_return out;
+    }
     std::vector<known_entry> known;
     auto make = [&] { known = prepare(in, c, out); };
     if (is_large(c.arena)) {
