@@ -2,6 +2,7 @@
 #include "log/header_scan.h"
 #include "log/partition_log.h"
 #include "records/validate.h"
+#include "runtime/after_others.h"
 
 namespace millrace::log {
 
@@ -211,7 +212,7 @@ std::unexpected<errc> partition_log::refuse_batch(log_offset base, const header_
 }
 
 runtime::task<result<void>> partition_log::replay(log_offset from, std::function<void(records::batch_view)> each) {
-    constexpr std::size_t replay_chunk_bytes = 256 << 10;
+    constexpr std::size_t replay_chunk_bytes = 64 << 10;
     log_offset end = written_;
     while (from < end) {
         auto s = segment_for(from);
@@ -228,6 +229,7 @@ runtime::task<result<void>> partition_log::replay(log_offset from, std::function
         while (position < size) {
             if (position + records::header_size > size) co_return std::unexpected{errc::corrupt};
             if (!window.has(position, records::header_size)) {
+                co_await runtime::after_others(); // what is in memory is read at once
                 auto filled = co_await window.fill(position, records::header_size);
                 if (!filled) co_return filled;
             }
@@ -236,6 +238,7 @@ runtime::task<result<void>> partition_log::replay(log_offset from, std::function
             std::size_t batch_bytes = static_cast<std::size_t>(length) + records::log_overhead;
             if (position + batch_bytes > size) co_return std::unexpected{errc::corrupt};
             if (!window.has(position, batch_bytes)) {
+                co_await runtime::after_others(); // what is in memory is read at once
                 auto filled = co_await window.fill(position, batch_bytes);
                 if (!filled) co_return filled;
             }

@@ -5,6 +5,7 @@
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/describe_groups.h"
 #include "kafka/messages/leave_group.h"
+#include "kafka/messages/list_groups.h"
 #include "kafka/messages/offset_delete.h"
 #include "large_requests.h"
 
@@ -185,4 +186,49 @@ TEST_CASE("node: a member that offers more protocols than there can be is told t
     CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::inconsistent_group_protocol);
     in.protocols = std::span{protocols}.first(coord::offered_protocols_max);
     CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::none);
+}
+
+TEST_CASE("node: others have their turn while very many groups are listed") {
+    constexpr std::size_t groups = 3000; // three visits
+    one_shard n{short_turns()};
+    const auto ids = many_ids();
+    const auto of_none = turns_of<kafka::list_groups_response>(n, kafka::list_groups_request{}, 4);
+    for (std::size_t i = 0; i < groups; ++i) {
+        commit_of one{1, ids[i]};
+        one.topic.partitions = one.parts;
+        (void)n.c.ask<kafka::offset_commit_response>(one.in, commit_version);
+    }
+    const auto before = n.w.offload().taken(runtime::offload_weight::heavy);
+    CHECK(turns_of<kafka::list_groups_response>(n, kafka::list_groups_request{}, 4) >= of_none + 3);
+    CHECK(n.w.offload().taken(runtime::offload_weight::heavy) - before >= 2); // the answer is put together and encoded there
+    auto told = n.c.ask<kafka::list_groups_response>(kafka::list_groups_request{}, 4);
+    CHECK(told->message.groups.size() == groups);
+    const std::vector<std::string_view> states{"nothing", "eMPTY"}, none{"nothing"};
+    kafka::list_groups_request some;
+    some.states_filter = states;
+    CHECK(n.c.ask<kafka::list_groups_response>(some, 4)->message.groups.size() == groups);
+    some.states_filter = none;
+    CHECK(n.c.ask<kafka::list_groups_response>(some, 4)->message.groups.size() == 0);
+}
+
+TEST_CASE("node: what follows from a large coordinator partition after a start is worked out off the loop, from a small one at once") {
+    one_shard n{1};
+    auto heavy = [&] { return n.w.offload().taken(runtime::offload_weight::heavy); };
+    auto read_again = [&] {
+        n.restart();
+        wire c{n};
+        const auto before = heavy();
+        std::int64_t last = -1;
+        for (auto offset : n.committed(c, {{0}})) last = offset;
+        return std::pair{heavy() - before, last};
+    };
+    commit_of few{10};
+    (void)n.c.ask<kafka::offset_commit_response>(few.in, commit_version);
+    CHECK(read_again() == std::pair{std::uint64_t{0}, std::int64_t{5}});
+    wire c{n};
+    commit_of all{many};
+    (void)c.ask<kafka::offset_commit_response>(all.in, commit_version);
+    const auto [jobs, last] = read_again();
+    CHECK(jobs == 1);
+    CHECK(last == many - partitions - 1);
 }

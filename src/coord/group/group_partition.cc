@@ -1,8 +1,7 @@
 #include "coord/group/group_partition.h"
 
 #include "base/assert.h"
-#include "records/compression.h"
-#include "records/record_iterator.h"
+#include "coord/group/group_replay.h"
 #include "runtime/offload.h"
 #include "runtime/report.h"
 
@@ -12,8 +11,6 @@ using runtime::task;
 
 namespace {
 
-// What a compressed batch may hold: other brokers write these too, and a data directory may come from one.
-constexpr std::size_t decompressed_bytes_max = 64 << 20;
 constexpr std::int16_t produce_version = 9;
 
 std::size_t size_of(const record& r) { return r.key.size() + (r.value ? r.value->size() : 0); }
@@ -36,35 +33,18 @@ group_partition::~group_partition() { MR_ASSERT(!writing_ && waiting_.empty(), "
 task<void> group_partition::load() {
     state_ = state::loading;
     ++loads_;
-    machine_ = std::make_unique<coordinator>(settings_, *runtime::shard::current().world().random);
     unwritten_.clear();
-    records::decompressor open_up;
-    records::byte_buffer plain;
-    bool readable = true;
-    auto each = [&](records::batch_view b) {
-        if (b.is_control()) return;
-        auto payload = b.payload();
-        if (b.is_compressed()) {
-            if (!open_up.run(*b.codec(), payload, decompressed_bytes_max, plain)) {
-                readable = false;
-                return;
-            }
-            payload = plain.view();
-        }
-        records::record_iterator walk{payload, b.record_count()};
-        records::record_view one;
-        while (walk.next(one))
-            if (one.key) machine_->replay(*one.key, one.value);
-    };
-    auto read = co_await replica_->log().replay(replica_->log_start_offset(), each);
-    if (!read || !readable) {
+    group_replay reading{settings_, topics_};
+    auto old = std::exchange(machine_, nullptr);
+    auto work = reading.run(replica_->log(), std::move(old));
+    const bool read = co_await work;
+    machine_ = reading.take();
+    if (!read) {
         state_ = state::failed;
         runtime::report(runtime::severity::error, "cannot read the groups in " + replica_->log().directory() +
                                                       "; their members are told to look for another coordinator");
     } else if (!stopped_) {
         state_ = state::serving;
-        look_at_topics();
-        machine_->loaded(now());
         settle();
     }
     for (auto waiter : std::exchange(load_waiters_, {})) waiter.resume();
