@@ -12,32 +12,6 @@
 using namespace millrace;
 using namespace millrace::broker::test;
 
-namespace {
-
-// Whoever lets others have their turn ends the turn.
-sim::world_options short_turns() {
-    auto out = whole_node::of(1, 1);
-    out.limits.turn_max = out.limits.messages_max = runtime::nanoseconds{0};
-    return out;
-}
-
-template <class Response, class Request> std::uint64_t turns_of(one_shard& n, const Request& in, std::int16_t version) {
-    auto& turns = n.w.shard(shard_id{0}).stats().turns;
-    const auto before = turns.read();
-    (void)n.c.ask<Response>(in, version);
-    return turns.read() - before;
-}
-
-std::vector<std::string> many_ids() {
-    std::vector<std::string> out;
-    for (std::size_t i = 0; i < many; ++i) out.push_back("some-group-" + std::to_string(i));
-    return out;
-}
-
-constexpr std::uint64_t turns_min = 30; // far more than a request that does all of it in one turn takes
-
-} // namespace
-
 TEST_CASE("node: others have their turn while very many groups are described, deleted or left, or their offsets deleted") {
     one_shard n{short_turns()};
     const auto ids = many_ids();

@@ -35,16 +35,22 @@ replacement read_configs(const request::resource_entry& r) {
 }
 
 runtime::task<refusal> replace(call& c, const request::resource_entry& r, bool validate_only) {
-    auto read = read_configs(r);
+    alteration wanted{nullptr, r.configs.size(), validate_only};
+    replacement read;
+    auto reading = aside_if(wanted.is_large(), c.here, [&] {
+        read = read_configs(r);
+        if (!read.refused) read.refused = check_alterable(r.resource_type, r.resource_name, c.image->node_id);
+        if (read.refused) read.overrides.clear();
+    });
+    co_await reading;
     if (read.refused) co_return std::move(read.refused);
-    if (auto unfit = check_alterable(r.resource_type, r.resource_name, c.image->node_id)) co_return unfit;
-    config_edit edit = [wanted = std::move(read.overrides)](const cluster::config_map&) {
-        return cluster::outcome<cluster::config_map>{wanted};
+    wanted.edit = [overrides = std::move(read.overrides)](const cluster::config_map&) {
+        return cluster::outcome<cluster::config_map>{overrides};
     };
     if (r.resource_type == resource_type::topic)
-        co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+        co_return co_await alter_topic(c, r.resource_name, std::move(wanted));
     auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
-    co_return co_await alter_resource(c, std::move(of), std::move(edit), validate_only);
+    co_return co_await alter_resource(c, std::move(of), std::move(wanted));
 }
 
 } // namespace

@@ -52,19 +52,24 @@ refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_
     return {error_code::invalid_request, "Unknown resource type " + std::to_string(type)};
 }
 
-runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit edit, bool validate_only) {
+runtime::task<refusal> alter_topic(call& c, std::string_view topic, alteration wanted) {
     if (auto named = cluster::check_topic_name(topic); !named) co_return refusal{named.error()};
     // Both paths decide the same; trying first keeps what cannot work away from the one place where changes run.
-    const auto* now = c.here.image->find(topic);
+    const auto image = c.here.image;
+    const auto* now = image->find(topic);
     if (!now)
         co_return refusal{error_code::unknown_topic_or_partition,
                           "The topic '" + std::string{topic} + "' does not exist."};
-    auto edited = edit(now->overrides);
-    if (!edited) co_return refusal{edited.error()};
-    auto would = cluster::decide_alter_topic_config(*c.here.image, topic, *edited, c.here.topic_defaults());
-    if (!would) co_return refusal{would.error()};
-    if (validate_only) co_return refusal{};
-    auto altered = co_await c.here.changes.alter_topic_config(std::string{topic}, std::move(edit));
+    refusal unfit;
+    auto trying = aside_if(wanted.is_large(), c.here, [&, defaults = c.here.topic_defaults()] {
+        auto edited = wanted.edit(now->overrides);
+        if (!edited) unfit = refusal{edited.error()};
+        else if (auto would = cluster::decide_alter_topic_config(*image, topic, *edited, defaults); !would) unfit = refusal{would.error()};
+        if (unfit) wanted.edit = nullptr; // to give back what it holds takes as long
+    });
+    co_await trying;
+    if (unfit || wanted.validate_only) co_return unfit;
+    auto altered = co_await c.here.changes.alter_topic_config(std::string{topic}, std::move(wanted.edit));
     if (!altered) co_return refusal{altered.error()};
     co_return refusal{};
 }
@@ -89,16 +94,22 @@ cluster::config_resource resource_of(std::int8_t type, std::string_view name, br
     return {type, std::string{name}};
 }
 
-runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, config_edit edit, bool validate_only) {
+runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, alteration wanted) {
     // Options and what they were started with are the same for all shards, and do not change.
-    resource_edit checked = [&here = c.here, of, edit = std::move(edit)](const cluster::image& now) {
+    resource_edit checked = [&here = c.here, of, edit = std::move(wanted.edit)](const cluster::image& now) {
         return edited_resource(here, of, edit, now);
     };
-    auto wanted = checked(*c.here.image);
-    if (!wanted) co_return refusal{wanted.error()};
-    auto would = cluster::decide_alter_resource(*c.here.image, of, *wanted, {}, c.here.started_with->topic_defaults);
-    if (!would) co_return refusal{would.error()};
-    if (validate_only) co_return refusal{};
+    const auto image = c.here.image;
+    refusal unfit;
+    auto trying = aside_if(wanted.is_large(), c.here, [&] {
+        auto edited = checked(*image);
+        if (!edited) unfit = refusal{edited.error()};
+        else if (auto would = cluster::decide_alter_resource(*image, of, *edited, {}, c.here.started_with->topic_defaults); !would)
+            unfit = refusal{would.error()};
+        if (unfit) checked = nullptr; // to give back what it holds takes as long
+    });
+    co_await trying;
+    if (unfit || wanted.validate_only) co_return unfit;
     auto altered = co_await c.here.changes.alter_resource(std::move(of), std::move(checked));
     if (!altered) co_return refusal{altered.error()};
     co_return refusal{};

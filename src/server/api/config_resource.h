@@ -4,8 +4,13 @@
 #pragma once
 
 #include "cluster/topic_name.h"
+#include "runtime/after_others.h"
 #include "server/api/answer_text.h"
+#include "server/api/aside_if.h"
+#include "server/api/pace.h"
 #include "server/api/repeated.h"
+
+#include <span>
 
 namespace millrace::server {
 
@@ -24,21 +29,36 @@ refusal repeated_resource();
 // Why the configs of this resource cannot be altered.
 refusal check_alterable(std::int8_t type, std::string_view name, broker_id this_node);
 
-// Runs `edit` where no other change runs, or tries it here if nothing is to be changed.
-runtime::task<refusal> alter_topic(call& c, std::string_view topic, config_edit edit, bool validate_only);
+// What the configs of one resource are to become.
+struct alteration {
+    static constexpr std::size_t configs_at_once_max = 200; // with more it is read and tried off the loop
+
+    config_edit edit;
+    std::size_t configs = 0; // that the request names
+    bool validate_only = false;
+    bool is_large() const { return configs > configs_at_once_max; }
+};
+
+// Tries it here, and if something is to be changed runs `edit` where no other change runs.
+runtime::task<refusal> alter_topic(call& c, std::string_view topic, alteration wanted);
 // The same of a broker, of all brokers or of a group. REQUIRES: check_alterable.
 cluster::config_resource resource_of(std::int8_t type, std::string_view name, broker_id this_node);
-runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, config_edit edit, bool validate_only);
+runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, alteration wanted);
 
 // Answers a request of either API: each resource by `one(c, resource, validate_only)`, unless it is named more than once.
 template <class Response, class Request>
 runtime::task<Response> alter_each(const Request& in, call& c,
                                    runtime::task<refusal> (*one)(call&, const typename Request::resource_entry&, bool)) {
-    std::vector<resource_identity> named;
-    for (const auto& r : in.resources) named.emplace_back(r.resource_type, r.resource_name);
-    auto counted = count_occurrences(std::move(named));
-
-    auto responses = c.arena.make_array<typename Response::resource_entry>(in.resources.size());
+    occurrences<resource_identity> counted;
+    std::span<typename Response::resource_entry> responses;
+    auto counting = aside_if(is_large(c.arena), c.here, [&] {
+        std::vector<resource_identity> named;
+        for (const auto& r : in.resources) named.emplace_back(r.resource_type, r.resource_name);
+        counted = count_occurrences(std::move(named));
+        responses = c.arena.make_array<typename Response::resource_entry>(in.resources.size());
+    });
+    co_await counting;
+    pace step;
     for (std::size_t i = 0; i < responses.size(); ++i) {
         const auto& r = in.resources[i];
         refusal result;
@@ -51,6 +71,7 @@ runtime::task<Response> alter_each(const Request& in, call& c,
         responses[i].error_code = result.code;
         responses[i].error_message = {};
         if (result) responses[i].error_message = keep_error(c.arena, result.text);
+        if (step.is_over(1 + r.configs.size())) co_await runtime::after_others();
     }
     Response out;
     out.responses = responses;

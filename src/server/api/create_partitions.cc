@@ -1,4 +1,8 @@
+#include "runtime/after_others.h"
+#include "server/api/answer_entries.h"
+#include "server/api/aside_if.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
 #include "server/api/repeated.h"
 #include "server/api/replica_assignment.h"
 
@@ -46,20 +50,29 @@ response::topic_entry entry(call& c, std::string_view name, const refusal& resul
 } // namespace
 
 runtime::task<kafka::create_partitions_response> answer(const kafka::create_partitions_request& in, call& c) {
-    std::vector<std::string_view> names;
-    for (const auto& t : in.topics) names.push_back(t.name);
-    auto counted = count_occurrences(std::move(names));
-
-    std::vector<response::topic_entry> results;
-    for (auto name : counted.repeated)
-        results.push_back(entry(c, name, {error_code::invalid_request, "Duplicate topic name."}));
+    occurrences<std::string_view> counted;
+    auto counting = aside_if(is_large(c.arena), c.here, [&] {
+        std::vector<std::string_view> names;
+        for (const auto& t : in.topics) names.push_back(t.name);
+        counted = count_occurrences(std::move(names));
+    });
+    co_await counting;
+    auto making = answer_entries<response::topic_entry>(c, in.topics.size());
+    auto results = co_await making;
+    std::size_t told = 0;
+    pace step;
+    for (auto name : counted.repeated) {
+        results[told++] = entry(c, name, {error_code::invalid_request, "Duplicate topic name."});
+        if (step.is_over()) co_await runtime::after_others();
+    }
     for (const auto& t : in.topics) {
         if (holds(counted.repeated, t.name)) continue;
         auto result = co_await grow(c, t, in.validate_only);
-        results.push_back(entry(c, t.name, result));
+        results[told++] = entry(c, t.name, result);
+        if (step.is_over(1 + t.assignments.size())) co_await runtime::after_others();
     }
     response out;
-    out.results = keep(c.arena, results);
+    out.results = results.first(told);
     co_return out;
 }
 

@@ -40,13 +40,19 @@ runtime::task<response> answer(const kafka::describe_log_dirs_request& in, call&
         questions.push_back({{t.id, {p}}, p});
         topics.push_back(&t);
     };
+    pace step;
     if (in.topics.is_null()) {
         for (const auto& t : c.image->topics())
-            for (std::int32_t p = 0; p < t->partition_count; ++p) ask(*t, p);
+            for (std::int32_t p = 0; p < t->partition_count; ++p) {
+                ask(*t, p);
+                if (step.is_over()) co_await runtime::after_others();
+            }
     } else {
         for (const auto& t : in.topics)
-            for (auto p : t.partitions)
+            for (auto p : t.partitions) {
                 if (const auto* found = find_partition(*c.image, t.topic, p)) ask(*found, p.value);
+                if (step.is_over()) co_await runtime::after_others();
+            }
     }
     auto places = co_await ask_owners<question, place>(c.here, questions, &look_up);
 
@@ -62,6 +68,7 @@ runtime::task<response> answer(const kafka::describe_log_dirs_request& in, call&
         }
         std::map<std::string_view, std::vector<response::partition_entry>> by_topic;
         for (std::size_t i = 0; i < places.size(); ++i) {
+            if (step.is_over()) co_await runtime::after_others();
             if (!places[i].hosted || places[i].directory != d) continue;
             if (places[i].offline) {
                 r.error_code = kafka::error_code::kafka_storage_error;

@@ -28,12 +28,14 @@ runtime::task<response> answer(const kafka::describe_producers_request& in, call
     response out;
     std::vector<question> questions;
     std::vector<response::partition_entry*> places;
+    pace step;
     auto topics = c.arena.make_array<response::topic_entry>(in.topics.size());
     for (std::size_t t = 0; t < topics.size(); ++t) {
         const auto& asked = in.topics[t];
         topics[t].name = asked.name;
         auto partitions = c.arena.make_array<response::partition_entry>(asked.partition_indexes.size());
         for (std::size_t p = 0; p < partitions.size(); ++p) {
+            if (step.is_over()) co_await runtime::after_others();
             partitions[p].partition_index = asked.partition_indexes[p];
             const auto* known = find_partition(*c.image, asked.name, asked.partition_indexes[p]);
             if (!known) {
@@ -49,6 +51,7 @@ runtime::task<response> answer(const kafka::describe_producers_request& in, call
     out.topics = topics;
     auto found = co_await ask_owners<question, producers_found>(c.here, questions, &look_up);
     for (std::size_t i = 0; i < found.size(); ++i) {
+        if (step.is_over(1 + found[i].all.size())) co_await runtime::after_others();
         auto& e = *places[i];
         e.error_code = found[i].missing;
         if (e.error_code != kafka::error_code::none) e.error_message = kafka::default_message(e.error_code);

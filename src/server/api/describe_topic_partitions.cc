@@ -1,6 +1,10 @@
+#include "runtime/after_others.h"
+#include "server/api/answer_entries.h"
 #include "server/api/answer_text.h"
+#include "server/api/aside_if.h"
 #include "server/api/authorized_operations.h"
 #include "server/api/handlers.h"
+#include "server/api/pace.h"
 #include "server/api/topic_answer.h"
 
 #include <algorithm>
@@ -52,12 +56,18 @@ response refuse(const request& in, call& c) {
 
 runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::describe_topic_partitions_request& in,
                                                                 call& c) {
-    auto names = wanted_names(in, *c.image);
+    std::vector<std::string_view> names;
+    auto sorting = aside_if(is_large(c.arena), c.here, [&] { names = wanted_names(in, *c.image); });
+    co_await sorting;
     if (!cursor_fits(in, names)) co_return refuse(in, c);
 
     response out;
     auto nodes = this_node(c);
-    std::vector<response::topic_entry> topics;
+    // Of those that exist it tells of as many as it may of partitions.
+    auto making = answer_entries<response::topic_entry>(c, in.topics.empty() ? std::min<std::size_t>(names.size(), partitions_per_answer_max) : names.size());
+    auto topics = co_await making;
+    std::size_t told = 0;
+    pace step;
     auto left = std::clamp(in.response_partition_limit, 1, partitions_per_answer_max);
     for (auto name : names) {
         if (left == 0) { // the topics before are complete
@@ -72,7 +82,8 @@ runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::des
         if (!found) {
             e.error_code = code_of_missing(name);
             e.is_internal = is_internal_name(name);
-            topics.push_back(e);
+            topics[told++] = e;
+            if (step.is_over()) co_await runtime::after_others();
             continue;
         }
         std::int32_t first = in.cursor && in.cursor->topic_name == name ? in.cursor->partition_index.value : 0;
@@ -86,7 +97,8 @@ runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::des
             p.last_known_elr = {};
         }
         e.partitions = partitions;
-        topics.push_back(e);
+        topics[told++] = e;
+        if (step.is_over(1 + static_cast<std::size_t>(count))) co_await runtime::after_others();
         left -= count;
         if (first + count < found->partition_count) {
             auto& next = out.next_cursor.emplace();
@@ -95,7 +107,7 @@ runtime::task<kafka::describe_topic_partitions_response> answer(const kafka::des
             break;
         }
     }
-    out.topics = keep(c.arena, topics);
+    out.topics = topics.first(told);
     co_return out;
 }
 

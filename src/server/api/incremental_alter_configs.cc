@@ -121,14 +121,20 @@ cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const 
 }
 
 runtime::task<refusal> alter(call& c, const request::resource_entry& r, bool validate_only) {
-    auto read = read_steps(r);
+    alteration wanted{nullptr, r.configs.size(), validate_only};
+    steps read;
+    auto reading = aside_if(wanted.is_large(), c.here, [&] {
+        read = read_steps(r);
+        if (!read.refused) read.refused = check_alterable(r.resource_type, r.resource_name, c.image->node_id);
+        if (read.refused) read.all.clear();
+    });
+    co_await reading;
     if (read.refused) co_return std::move(read.refused);
-    if (auto unfit = check_alterable(r.resource_type, r.resource_name, c.image->node_id)) co_return unfit;
-    config_edit edit = [all = std::move(read.all), type = r.resource_type](const cluster::config_map& now) { return apply(all, now, type); };
+    wanted.edit = [all = std::move(read.all), type = r.resource_type](const cluster::config_map& now) { return apply(all, now, type); };
     if (r.resource_type == resource_type::topic)
-        co_return co_await alter_topic(c, r.resource_name, std::move(edit), validate_only);
+        co_return co_await alter_topic(c, r.resource_name, std::move(wanted));
     auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
-    co_return co_await alter_resource(c, std::move(of), std::move(edit), validate_only);
+    co_return co_await alter_resource(c, std::move(of), std::move(wanted));
 }
 
 } // namespace

@@ -3,7 +3,9 @@
 // Invariant: `visit` runs on the shard that owns the question's partition and touches nothing of another shard.
 #pragma once
 
+#include "runtime/after_others.h"
 #include "server/api/errors.h"
+#include "server/api/pace.h"
 #include "server/shard_context.h"
 
 #include <vector>
@@ -33,7 +35,11 @@ runtime::task<std::vector<Answer>> visit_one_owner(shard_context& there, std::ve
                                                    owner_visit<Question, Answer> visit) {
     std::vector<Answer> out;
     out.reserve(questions.size());
-    for (auto& question : questions) out.push_back(co_await visit(there, question));
+    pace step;
+    for (auto& question : questions) {
+        out.push_back(co_await visit(there, question));
+        if (step.is_over()) co_await runtime::after_others();
+    }
     co_return out;
 }
 } // namespace detail
@@ -42,10 +48,12 @@ template <class Question, class Answer>
 runtime::task<std::vector<Answer>> ask_owners(shard_context& here, std::vector<Question> questions,
                                               owner_visit<Question, Answer> visit) {
     std::vector<Answer> out(questions.size());
+    pace step;
     for (std::uint32_t shard = 0; shard < here.shards.size(); ++shard) {
         std::vector<std::size_t> places;
         std::vector<Question> batch;
         for (std::size_t i = 0; i < questions.size(); ++i) {
+            if (step.is_over()) co_await runtime::after_others();
             if (here.owner_of(questions[i].key.topic, questions[i].key.partition).value != shard) continue;
             places.push_back(i);
             batch.push_back(questions[i]);
