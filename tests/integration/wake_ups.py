@@ -18,7 +18,7 @@ SHARDS, PARTITIONS, CONNECTIONS, RECORDS = 2, 6, 12, 60
 PAUSE_SECONDS = 0.005        # until all sleep again
 # Without visits it is more than one, and seven where readers wait. A thread that finds its shard busy elsewhere rings all the same, and
 # so does one whose visit becomes long, as with sanitizers.
-DOORBELLS_PER_RECORD = 0.75
+DOORBELLS_PER_RECORD, DOORBELLS_WITH_READERS = 0.75, 2
 
 
 def produced(broker, client):
@@ -65,7 +65,7 @@ def main():
         checks.that(rung <= DOORBELLS_PER_RECORD * RECORDS, "a record for the other shard's partition does not wake that shard", f"{rung} doorbells for {RECORDS} records")
         rung, wrong = delivered(broker, client)
         checks.equal(wrong, 0, "every waiting reader has every record")
-        checks.that(rung <= DOORBELLS_PER_RECORD * RECORDS, "nor does an answer to its readers", f"{rung} doorbells for {RECORDS} records and {CONNECTIONS} readers")
+        checks.that(rung <= DOORBELLS_WITH_READERS * RECORDS, "nor does an answer to its readers", f"{rung} doorbells for {RECORDS} records and {CONNECTIONS} readers")
     checks.finish()
 
 
