@@ -36,7 +36,7 @@ task<void> group_partition::load() {
     unwritten_.clear();
     group_replay reading{settings_, topics_};
     auto old = std::exchange(machine_, nullptr);
-    auto work = reading.run(replica_->log(), std::move(old));
+    auto work = reading.run(*replica_, std::move(old));
     const bool read = co_await work;
     machine_ = reading.take();
     if (!read) {

@@ -26,12 +26,12 @@ template <class Work> task<void> off_loop(Work work) {
 group_replay::group_replay(const group_settings& settings, const cluster::image_ptr& topics)
     : topics_{topics}, machine_{std::make_unique<coordinator>(settings, *runtime::shard::current().world().random)} {}
 
-task<bool> group_replay::run(log::partition_log& from, std::unique_ptr<coordinator> old) {
+task<bool> group_replay::run(partition::replica& from, std::unique_ptr<coordinator> old) {
     if (old) {
         auto letting_go = off_loop([&old] { old.reset(); });
         co_await letting_go;
     }
-    auto reading = from.replay(from.start_offset(), [this](records::batch_view b) { replay(b); });
+    auto reading = from.log().replay(from.log_start_offset(), [this](records::batch_view b) { replay(b); });
     auto read = co_await reading;
     if (!read || !readable_) co_return false;
     machine_->see(topics_);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "coord/group/coordinator.h"
-#include "log/partition_log.h"
+#include "partition/replica.h"
 #include "records/compression.h"
 #include "runtime/task.h"
 
@@ -21,7 +21,7 @@ class group_replay {
     group_replay(const group_settings& settings, const cluster::image_ptr& topics);
 
     // False: it cannot be read. `old`: the state of before, if there was one, which goes first.
-    runtime::task<bool> run(log::partition_log& from, std::unique_ptr<coordinator> old);
+    runtime::task<bool> run(partition::replica& from, std::unique_ptr<coordinator> old);
     std::unique_ptr<coordinator> take() { return std::move(machine_); } // REQUIRES: run
 
   private:
