@@ -1,44 +1,12 @@
 #include "log/cleaned_transactions.h"
 
-#include "base/reader.h"
-#include "base/writer.h"
-
 #include <algorithm>
 
 namespace millrace::log {
 
 namespace {
-constexpr std::size_t aborted_bytes = 2 + 8 + 8 + 8 + 8;
-constexpr std::int16_t aborted_version = 0;
 constexpr std::int16_t abort_marker = 0, commit_marker = 1;
 } // namespace
-
-std::vector<std::byte> encode_aborted(const std::vector<aborted_transaction>& all) {
-    std::vector<std::byte> out(all.size() * aborted_bytes);
-    writer w{out};
-    for (const auto& a : all) {
-        w.i16(aborted_version);
-        w.i64(a.producer.value);
-        w.i64(a.first.value);
-        w.i64(a.last.value);
-        w.i64(a.last_stable.value);
-    }
-    return out;
-}
-
-std::optional<std::vector<aborted_transaction>> decode_aborted(bytes_view bytes) {
-    if (bytes.size() % aborted_bytes != 0) return std::nullopt;
-    std::vector<aborted_transaction> out(bytes.size() / aborted_bytes);
-    reader r{bytes};
-    for (auto& a : out) {
-        if (r.i16() != aborted_version) return std::nullopt;
-        a.producer = {r.i64()};
-        a.first = {r.i64()};
-        a.last = {r.i64()};
-        a.last_stable = {r.i64()};
-    }
-    return out;
-}
 
 void cleaned_transactions::add(const std::vector<aborted_transaction>& aborted) {
     later_.insert(later_.end(), aborted.begin(), aborted.end());

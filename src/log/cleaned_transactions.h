@@ -2,9 +2,10 @@
 // Owner: one compaction pass; used by one thread at a time.
 // Invariant: batches are told in offset order, and the aborted transactions of a segment before its batches; a marker is
 // discarded only when no batch of its transaction was met.
-// Source: Kafka's CleanedTransactionMetadata, and AbortedTxn for the format of `.txnindex`.
+// Source: Kafka's CleanedTransactionMetadata.
 #pragma once
 
+#include "log/aborted_transaction.h"
 #include "log/errc.h"
 #include "records/batch.h"
 
@@ -14,16 +15,6 @@
 #include <vector>
 
 namespace millrace::log {
-
-struct aborted_transaction {
-    producer_id producer;
-    log_offset first, last, last_stable;
-    bool operator==(const aborted_transaction&) const = default;
-};
-
-std::vector<std::byte> encode_aborted(const std::vector<aborted_transaction>& all);
-// Nothing if the bytes are no such index.
-std::optional<std::vector<aborted_transaction>> decode_aborted(bytes_view bytes);
 
 class cleaned_transactions {
   public:

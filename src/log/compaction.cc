@@ -14,7 +14,6 @@ using runtime::task;
 namespace {
 constexpr std::size_t write_bytes_max = 256 << 10;
 constexpr std::size_t aborted_bytes_max = 64 << 20;
-constexpr auto pool_retry = runtime::milliseconds{10};
 constexpr auto sleep_max = runtime::milliseconds{100}; // so that a stop is heard
 } // namespace
 
@@ -30,19 +29,15 @@ bool compaction::must_stop() const {
            std::any_of(request_.stops.begin(), request_.stops.end(), [](const bool* stop) { return stop && *stop; });
 }
 
-// Compaction is nobody's request: when the pool has no room, it waits.
 template <class Fn> task<result<void>> compaction::off_loop(Fn fn) {
     if (!log_.env_.world.offload) {
         fn();
         co_return result<void>{};
     }
-    for (;;) {
-        auto run = [&fn]() noexcept { fn(); };
-        bool ran = co_await runtime::off_loop(*log_.env_.world.offload, run, runtime::offload_weight::heavy);
-        if (ran) co_return result<void>{};
-        if (must_stop()) co_return std::unexpected{errc::closed};
-        co_await runtime::sleep_for(pool_retry);
-    }
+    auto run = [&fn]() noexcept { fn(); };
+    bool ran = co_await runtime::off_loop(*log_.env_.world.offload, run, runtime::offload_weight::heavy);
+    if (!ran) co_return std::unexpected{errc::closed}; // the pool ends: heavy work is refused for nothing else
+    co_return result<void>{};
 }
 
 task<result<void>> compaction::after(std::uint64_t bytes) {

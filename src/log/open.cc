@@ -224,8 +224,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
     // follows them must not be taken to have lost what lay between.
     while (!clean_shutdown && segments_.size() > 1 && segments_[1]->base <= start_) {
         for (const char* suffix : segment_suffixes) {
-            std::string name = segment_file_name(segments_.front()->base, suffix);
-            if (std::string_view{suffix} == ".log") name = log_file_name(*segments_.front());
+            std::string name = file_name_now(*segments_.front(), suffix);
             auto removed = co_await env_.world.disk->remove(path(name));
             if (!removed && removed.error() != runtime::errc::not_found) co_return storage_failed();
         }

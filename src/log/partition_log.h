@@ -136,7 +136,7 @@ class partition_log {
     runtime::task<void> save_active_index();
     // Removes what is too old, too large, or below the start. One change of the start at a time, as above.
     runtime::task<result<removed_segments>> apply_retention(log_offset high_watermark, timestamp_ms now);
-    // Where compaction (log/compaction.h) has work, after a round that ended at `compacted_to`. `limit`: the high watermark.
+    // Where compaction (log/compaction.h) has work, after a round that ended at `compacted_to`. `limit`: the last stable offset.
     runtime::task<result<compactable>> find_work(log_offset compacted_to, log_offset limit, timestamp_ms now);
     compaction_rules compaction_rules_now() const;
     // Flushes, writes indexes and the producer snapshot. No append may follow.

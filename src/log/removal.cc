@@ -71,8 +71,7 @@ runtime::task<result<void>> partition_log::drop_segments(std::vector<std::shared
     co_await change;
     for (auto& s : gone) {
         for (const char* suffix : segment_suffixes) {
-            const bool log_file = std::string_view{suffix} == ".log";
-            std::string from = path(log_file ? log_file_name(*s) : segment_file_name(s->base, suffix));
+            std::string from = path(file_name_now(*s, suffix));
             std::string to = path(segment_file_name(s->base, suffix)) + ".deleted";
             auto renamed = co_await env_.world.disk->rename(from, to);
             if (!renamed) {

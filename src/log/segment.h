@@ -58,5 +58,9 @@ inline constexpr const char* segment_suffixes[] = {".log", ".index", ".timeindex
 std::string segment_file_name(log_offset base, const char* suffix); // "00000000000000000042.log"
 inline const char* log_suffix(bool provisional) { return provisional ? ".log.rolled" : ".log"; }
 inline std::string log_file_name(const segment& s) { return segment_file_name(s.base, log_suffix(s.provisional)); }
+// Of `segment_suffixes`: what it is called now.
+inline std::string file_name_now(const segment& s, const char* suffix) {
+    return std::string_view{suffix} == ".log" ? log_file_name(s) : segment_file_name(s.base, suffix);
+}
 
 } // namespace millrace::log

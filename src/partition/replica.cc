@@ -22,7 +22,7 @@ task<log::result<std::unique_ptr<replica>>> replica::open(log::environment& env,
     if (rebuilt) rebuilt = co_await made->rebuild_producers();
     for (std::size_t i = 0; rebuilt && i < made->transactions_.unsaved().size(); ++i) {
         const auto& gone = made->transactions_.unsaved()[i];
-        rebuilt = co_await made->log_->add_to_transaction_index(gone.last, transactions::encode(gone));
+        rebuilt = co_await made->log_->add_to_transaction_index(gone.last, log::encode_aborted({&gone, 1}));
     }
     if (!rebuilt) {
         (void)co_await made->log_->close();

@@ -1,7 +1,6 @@
 #include "partition/transactions.h"
 
 #include "base/reader.h"
-#include "base/writer.h"
 #include "records/record_iterator.h"
 
 #include <algorithm>
@@ -10,8 +9,6 @@ namespace millrace::partition {
 
 namespace {
 
-constexpr std::size_t entry_bytes = 2 + 8 + 8 + 8 + 8;
-constexpr std::int16_t entry_version = 0;
 constexpr std::int16_t abort_marker = 0, commit_marker = 1; // ControlRecordType
 
 // Of a control batch: what its record says, or -1.
@@ -44,15 +41,10 @@ void transactions::apply(const records::batch_view& batch) {
 
 bool transactions::load(bytes_view file, log_offset end) {
     reader r{file};
-    while (r.remaining() >= entry_bytes) {
-        if (r.i16() != entry_version) return false;
-        aborted_transaction one;
-        one.producer = {r.i64()};
-        one.first = {r.i64()};
-        one.last = {r.i64()};
-        one.last_stable = {r.i64()};
-        if (one.first.value < 0 || one.last < one.first) return false;
-        if (one.last < end) aborted_.emplace(one.last, one);
+    while (r.remaining() >= aborted_transaction::entry_bytes) {
+        auto one = log::read_aborted(r);
+        if (!one || one->first.value < 0 || one->last < one->first) return false;
+        if (one->last < end) aborted_.emplace(one->last, *one);
     }
     return r.remaining() == 0;
 }
@@ -73,17 +65,6 @@ std::vector<aborted_transaction> transactions::aborted_in(log_offset from, log_o
     std::vector<aborted_transaction> out;
     for (auto at = aborted_.lower_bound(from); at != aborted_.end(); ++at)
         if (at->second.first < until) out.push_back(at->second);
-    return out;
-}
-
-std::vector<std::byte> transactions::encode(const aborted_transaction& of) {
-    std::vector<std::byte> out(entry_bytes);
-    writer w{out};
-    w.i16(entry_version);
-    w.i64(of.producer.value);
-    w.i64(of.first.value);
-    w.i64(of.last.value);
-    w.i64(of.last_stable.value);
     return out;
 }
 

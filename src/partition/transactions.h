@@ -1,11 +1,12 @@
 // Which transactions of a partition are open, and which were aborted: what readers with read_committed may see.
 // Owner: the replica; its shard.
 // Invariant: state built from a snapshot, the files and the log's end equals state built from the whole log.
-// Sources: KIP-98; Kafka's ProducerStateManager and TransactionIndex for the rules and the `.txnindex` format.
+// Sources: KIP-98; Kafka's ProducerStateManager and TransactionIndex.
 #pragma once
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "log/aborted_transaction.h"
 #include "records/batch.h"
 
 #include <map>
@@ -13,12 +14,7 @@
 
 namespace millrace::partition {
 
-struct aborted_transaction {
-    producer_id producer;
-    log_offset first, last; // of its records; the abort marker is the last
-    log_offset last_stable; // when it was aborted
-    friend bool operator==(const aborted_transaction&, const aborted_transaction&) = default;
-};
+using log::aborted_transaction;
 
 class transactions {
   public:
@@ -44,8 +40,6 @@ class transactions {
     bool any_aborted() const { return !aborted_.empty(); }
     // Found in the log, and not in the files that were loaded.
     const std::vector<aborted_transaction>& unsaved() const { return unsaved_; }
-
-    static std::vector<std::byte> encode(const aborted_transaction& of);
 
   private:
     std::map<producer_id, log_offset> open_;

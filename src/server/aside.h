@@ -4,11 +4,8 @@
 // Where many large requests are under way the connection stands in line for its turn.
 #pragma once
 
-#include "base/assert.h"
 #include "kafka/message_arena.h"
-#include "runtime/offload.h"
-#include "runtime/shard.h"
-#include "runtime/task.h"
+#include "runtime/aside.h"
 #include "server/shard_context.h"
 
 namespace millrace::server {
@@ -21,10 +18,9 @@ inline bool is_large(const kafka::message_arena& arena) { return arena.held_byte
 
 // auto doing = aside(here, work); co_await doing;
 template <class Work> runtime::task<void> aside(shard_context& here, Work work) {
-    auto job = runtime::off_loop(*runtime::shard::current().world().offload, [&work] { work(); }, runtime::offload_weight::heavy);
-    const bool ran = co_await job;
-    MR_ASSERT(ran, "the pool ended before what is worked on");
-    if (job.stood_in_line) here.stats.asides_waited.add(1);
+    auto doing = runtime::aside(std::move(work));
+    const bool stood_in_line = co_await doing;
+    if (stood_in_line) here.stats.asides_waited.add(1);
 }
 
 } // namespace millrace::server

@@ -6,15 +6,14 @@
 Each mutation replaces one text of one source file (tests/harness/mutant.py). A text that is no longer there is a failure too.
 """
 import os
-import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import mutant  # noqa: E402
 
 SOURCES = "src/coord/group/"
+TESTS = "*no partition has two owners*"
 MUTATIONS = [
     ("answers leave before their records are kept", "group_partition.cc",
      "waiting_.front().after <= records_kept_", "waiting_.front().after <= records_decided_"),
@@ -41,31 +40,9 @@ MUTATIONS = [
 ]
 
 
-def found(build, source, before, after):
-    with tempfile.TemporaryDirectory() as scratch:
-        return verdict(build, mutant.make(build, "tests/coord/coord_test", SOURCES + source, before, after, scratch))
-
-
-def verdict(build, program):
-    try:
-        ended = subprocess.run([program, "-tc=*no partition has two owners*"], cwd=build, timeout=120, capture_output=True, text=True)
-    except subprocess.TimeoutExpired:
-        return "it never ended"
-    if ended.returncode == 0:
-        return None
-    wrong = [line for line in ended.stdout.splitlines() if "ERROR" in line and "covered.seen" not in line]
-    return wrong[0].split("ERROR: ", 1)[1] if wrong else "a transition is no longer reached" if ended.returncode > 0 else "it crashed"
-
-
-def main():
-    build = sys.argv[1]
-    missed = 0
-    for what, source, before, after in MUTATIONS:
-        how = found(build, source, before, after)
-        print(f"{'found ' if how else 'MISSED'}  {what}" + (f": {how}" if how else ""), flush=True)
-        missed += how is None
-    return 1 if missed else 0
+def is_owned_twice(line):
+    return "ERROR" in line and "covered.seen" not in line
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(mutant.hunt(sys.argv[1], "tests/coord/coord_test", SOURCES, MUTATIONS, TESTS, is_owned_twice, "a transition is no longer reached"))

@@ -204,6 +204,11 @@ class reader {
     std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_, asked_;
 };
 
+// What one client asked of one partition, answered next.
+template <class Response> bool next_is_good(bt::wire& c) {
+    return c.next<Response>()->message.topics[0].partitions[0].error_code == kafka::error_code::none;
+}
+
 // Deletes records from the front of the last topic, never more than readers were told of.
 class deleter {
   public:
@@ -229,8 +234,7 @@ class deleter {
     }
     void hear(knowledge& k) {
         while (c_ && c_->answers() > 0) {
-            auto code = c_->next<kafka::delete_records_response>()->message.topics[0].partitions[0].error_code;
-            if (code == kafka::error_code::none) {
+            if (next_is_good<kafka::delete_records_response>(*c_)) {
                 ++k.deletions_told;
                 k.of(k.topics.back().name, 0).deletion_acknowledged(waiting_.front(), k.now++);
             }
@@ -247,12 +251,21 @@ class deleter {
     std::deque<std::int64_t> waiting_;
 };
 
-inline kafka::offset_commit_request::partition_entry commit_of(std::int64_t offset) {
+inline void send_commit(bt::wire& c, std::string_view topic, std::string_view group, std::string_view member, std::int32_t generation,
+                        std::int64_t offset) {
     kafka::offset_commit_request::partition_entry p;
     p.partition_index = {0};
     p.committed_offset = {offset};
     p.committed_metadata = std::string_view{""};
-    return p;
+    kafka::offset_commit_request::topic_entry t;
+    t.name = topic;
+    t.partitions = {&p, 1};
+    kafka::offset_commit_request in;
+    in.group_id = group;
+    in.generation_id_or_member_epoch = generation;
+    in.member_id = member;
+    in.topics = {&t, 1};
+    c.send(in, 8);
 }
 
 // Commits growing offsets of a group that nobody is a member of.
@@ -264,22 +277,13 @@ class committer {
         if (!c_ || c_->ended()) c_ = std::make_unique<bt::wire>(n), waiting_.clear();
         if (waiting_.size() >= 3) return;
         auto offset = k.commits.last() + 1 + static_cast<std::int64_t>(random.next() % 3);
-        auto p = commit_of(offset);
-        kafka::offset_commit_request::topic_entry t;
-        t.name = topic;
-        t.partitions = {&p, 1};
-        kafka::offset_commit_request in;
-        in.group_id = group;
-        in.generation_id_or_member_epoch = -1;
-        in.topics = {&t, 1};
         k.commits.sent(offset, k.now++);
-        c_->send(in, 8);
+        send_commit(*c_, topic, group, "", -1, offset);
         waiting_.push_back(offset);
     }
     void hear(knowledge& k) {
         while (c_ && c_->answers() > 0) {
-            auto code = c_->next<kafka::offset_commit_response>()->message.topics[0].partitions[0].error_code;
-            if (code == kafka::error_code::none) {
+            if (next_is_good<kafka::offset_commit_response>(*c_)) {
                 ++k.commits_told;
                 k.commits.acknowledged(waiting_.front(), k.now++);
             }
@@ -312,17 +316,8 @@ class member {
             return;
         }
         auto offset = k.member_commits.last() + 1 + static_cast<std::int64_t>(random.next() % 3);
-        auto p = commit_of(offset);
-        kafka::offset_commit_request::topic_entry t;
-        t.name = topic;
-        t.partitions = {&p, 1};
-        kafka::offset_commit_request in;
-        in.group_id = group;
-        in.generation_id_or_member_epoch = generation_;
-        in.member_id = id_;
-        in.topics = {&t, 1};
         k.member_commits.sent(offset, k.now++);
-        c_->send(in, 8);
+        send_commit(*c_, topic, group, id_, generation_, offset);
         waiting_.push_back(offset);
     }
     void hear(knowledge& k) {
@@ -338,8 +333,7 @@ class member {
                 if (told->message.error_code == kafka::error_code::none) state_ = state::inside;
                 else leave();
             } else {
-                auto code = c_->next<kafka::offset_commit_response>()->message.topics[0].partitions[0].error_code;
-                if (code == kafka::error_code::none) {
+                if (next_is_good<kafka::offset_commit_response>(*c_)) {
                     ++k.member_commits_told;
                     k.member_commits.acknowledged(waiting_.front(), k.now++);
                 } else {

@@ -54,29 +54,35 @@ def batch(values, producer_id=-1, epoch=-1, sequence=-1, *, attributes=0, magic=
     return struct.pack(">qiibI", base_offset, length, 0, magic, crc) + tail
 
 
-def headers_of(data):
-    """(base offset, last offset, producer id, base sequence) of every whole batch; compressed ones too."""
+def whole_batches(data):
+    """(base offset, where it begins, where it ends) of every whole batch."""
     at = 0
     while at + HEADER_BYTES <= len(data):
         base, length = struct.unpack_from(">qi", data, at)
         end = at + 12 + length
         if end > len(data):
             return
+        yield base, at, end
+        at = end
+
+
+def check_crc_of(data, base, at, end):
+    if struct.unpack_from(">I", data, at + 17)[0] != crc32c(data[at + 21:end]):
+        raise ValueError(f"batch at offset {base}: CRC32C differs")
+
+
+def headers_of(data):
+    """(base offset, last offset, producer id, base sequence) of every whole batch; compressed ones too."""
+    for base, at, _ in whole_batches(data):
         producer, _, sequence = struct.unpack_from(">qhi", data, at + 43)
         yield base, base + struct.unpack_from(">i", data, at + 23)[0], producer, sequence
-        at = end
 
 
 def records_of(data, check_crc=True):
     """(offset, value) of every record in whole, uncompressed batches."""
-    at = 0
-    while at + HEADER_BYTES <= len(data):
-        base, length = struct.unpack_from(">qi", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            return
-        if check_crc and struct.unpack_from(">I", data, at + 17)[0] != crc32c(data[at + 21:end]):
-            raise ValueError(f"batch at offset {base}: CRC32C differs")
+    for base, at, end in whole_batches(data):
+        if check_crc:
+            check_crc_of(data, base, at, end)
         count, = struct.unpack_from(">i", data, at + 57)
         at += HEADER_BYTES
         for _ in range(count):

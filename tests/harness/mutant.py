@@ -5,6 +5,7 @@ import json
 import pathlib
 import shlex
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -46,3 +47,29 @@ def make(build, program, source, before, after, scratch):
     command.insert(library, str(made))
     subprocess.run(command, cwd=build, check=True)
     return mutant
+
+
+def hunt(build, program, sources, mutations, tests, is_one=lambda line: "ERROR" in line, without_error="it crashed"):
+    """Makes each of `mutations`, (what, source file under `sources`, before, after), runs the doctest cases `tests` of it and prints how it was
+    found: by the first error line for which `is_one` holds. `without_error`: where it failed without such a line. The exit status of all."""
+    missed = 0
+    for what, source, before, after in mutations:
+        with tempfile.TemporaryDirectory() as scratch:
+            changed = make(build, program, sources + source, before, after, scratch)
+            how = verdict(changed, build, tests, is_one, without_error)
+        print(f"{'found ' if how else 'MISSED'}  {what}" + (f": {how}" if how else ""), flush=True)
+        missed += how is None
+    return 1 if missed else 0
+
+
+def verdict(program, build, tests, is_one, without_error):
+    try:
+        ended = subprocess.run([program, "-tc=" + tests], cwd=build, timeout=120, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        return "it never ended"
+    if ended.returncode == 0:
+        return None
+    wrong = [line for line in ended.stdout.splitlines() if is_one(line)]
+    if wrong:
+        return wrong[0].split("ERROR: ", 1)[1]
+    return without_error if ended.returncode > 0 else "it crashed"

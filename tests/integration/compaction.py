@@ -13,7 +13,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import wire  # noqa: E402
-from harness.batches import HEADER_BYTES, batch, crc32c, read_varint, varint  # noqa: E402
+from harness.batches import HEADER_BYTES, batch, check_crc_of, crc32c, read_varint, varint, whole_batches  # noqa: E402
 from harness.broker import Broker, Reference, has_reference  # noqa: E402
 from harness.checks import Checks  # noqa: E402
 
@@ -54,22 +54,15 @@ def records_in(data, at, end, count, base, base_time):
 
 def batches_in(data):
     """Each batch as a dictionary; checked by its CRC."""
-    at = 0
-    while at + HEADER_BYTES <= len(data):
-        base, length = struct.unpack_from(">qi", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            return
-        crc, attributes, last, base_time, newest, producer, epoch, sequence, count = struct.unpack_from(">IhiqqqhiI", data, at + 17)
-        if crc32c(data[at + 21:end]) != crc:
-            raise ValueError(f"batch at offset {base}: CRC32C differs")
+    for base, at, end in whole_batches(data):
+        attributes, last, base_time, newest, producer, epoch, sequence, count = struct.unpack_from(">hiqqqhiI", data, at + 21)
+        check_crc_of(data, base, at, end)
         body = data[at + HEADER_BYTES:end]
         plain = gzip.decompress(body) if attributes & 7 == GZIP and count else body
         # With a delete horizon the base time is that of the compaction, and so are the deltas.
         yield {"base": base, "last": base + last, "attributes": attributes, "newest": newest, "sequence": (producer, epoch, sequence),
                "records": list(records_in(plain, 0, len(plain), count, base, base_time)),
                "bytes": None if attributes & (DELETE_HORIZON | 7) else bytes(data[at + 21:end])}
-        at = end
 
 
 def everything(client, topic):

@@ -3,6 +3,7 @@
 // Invariant: what `append` has returned from is flushed.
 #pragma once
 
+#include "awaited.h"
 #include "keyed.h"
 #include "log/committer.h"
 #include "log/compaction.h"
@@ -15,20 +16,6 @@ namespace millrace::log::samples {
 
 inline const std::string root = "/data", home = "/data/orders-0";
 inline constexpr log_offset no_limit{1'000'000'000};
-
-template <class Operation, void (partition_log::*begin)(Operation&)> struct awaited : Operation {
-    std::coroutine_handle<> waiter{};
-    partition_log* log = nullptr;
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> h) {
-        waiter = h;
-        this->done = [](runtime::completion& c) noexcept {
-            static_cast<awaited&>(static_cast<Operation&>(c)).waiter.resume();
-        };
-        (log->*begin)(*this);
-    }
-    bool await_resume() const noexcept { return this->res >= 0; }
-};
 
 // One process of a broker, as far as one compacted partition goes.
 struct process {
@@ -80,7 +67,7 @@ struct process {
         struct flow {
             static runtime::task<bool> both(partition_log* log, std::vector<std::byte> bytes, std::int64_t records) {
                 records::batch_view batch{bytes};
-                awaited<append_entry, &partition_log::append> w;
+                writing w;
                 w.log = log;
                 w.batch = bytes;
                 w.base_offset = batch.base_offset();
@@ -89,7 +76,7 @@ struct process {
                 w.epoch = {0};
                 bool written = co_await w;
                 if (!written) co_return false;
-                awaited<flush_waiter, &partition_log::request_flush> f;
+                flushing f;
                 f.log = log;
                 f.up_to = w.last_offset + 1;
                 bool flushed = co_await f;

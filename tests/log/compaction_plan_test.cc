@@ -1,25 +1,19 @@
 #include "log/compaction_plan.h"
+#include "segments_of_ten.h"
 
 #include <doctest/doctest.h>
 
 using namespace millrace;
 using namespace millrace::log;
+using samples::segments_of_ten;
 
 namespace {
 
-std::vector<segment_facts> segments(std::size_t count) {
-    std::vector<segment_facts> out;
-    for (std::size_t i = 0; i < count; ++i) {
-        auto n = static_cast<std::int64_t>(i);
-        out.push_back({{n * 10}, {n * 10 + 10}, 1000, timestamp_ms{100 * (n + 1)}});
-    }
-    return out;
-}
 constexpr log_offset no_limit{1'000'000};
 
 compactable find(std::int64_t compacted_to, log_offset limit = no_limit, compaction_rules rules = {}, std::int64_t now = 10'000,
                  log_offset start = {0}) {
-    return find_compactable(segments(5), {}, {compacted_to}, start, limit, rules, {now});
+    return find_compactable(segments_of_ten(5), {}, {compacted_to}, start, limit, rules, {now});
 }
 
 } // namespace
@@ -67,7 +61,7 @@ TEST_CASE("compaction plan: what is older than the max lag is due whatever the r
     rules.max_lag_ms = 1000;
     std::vector<timestamp_ms> first{{50}, {150}, {250}, {350}};
     auto at = [&](std::int64_t compacted_to, std::int64_t now) {
-        return find_compactable(segments(5), first, {compacted_to}, {0}, no_limit, rules, {now}).is_due(rules);
+        return find_compactable(segments_of_ten(5), first, {compacted_to}, {0}, no_limit, rules, {now}).is_due(rules);
     };
     CHECK_FALSE(at(0, 1050));
     CHECK(at(0, 1051));
@@ -77,10 +71,10 @@ TEST_CASE("compaction plan: what is older than the max lag is due whatever the r
 
 TEST_CASE("compaction plan: segments that fit into one become one, and the last group ends where the keys end") {
     using groups = std::vector<std::pair<std::size_t, std::size_t>>;
-    CHECK(group_segments(segments(5), {40}, 2500) == groups{{0, 2}, {2, 4}});
-    CHECK(group_segments(segments(5), {25}, 10'000) == groups{{0, 3}});
-    CHECK(group_segments(segments(5), {40}, 500) == groups{{0, 1}, {1, 2}, {2, 3}, {3, 4}});
-    auto far = segments(2);
+    CHECK(group_segments(segments_of_ten(5), {40}, 2500) == groups{{0, 2}, {2, 4}});
+    CHECK(group_segments(segments_of_ten(5), {25}, 10'000) == groups{{0, 3}});
+    CHECK(group_segments(segments_of_ten(5), {40}, 500) == groups{{0, 1}, {1, 2}, {2, 3}, {3, 4}});
+    auto far = segments_of_ten(2);
     far[1].base = {3'000'000'000};
     far[1].end = {3'000'000'010};
     CHECK(group_segments(far, {4'000'000'000}, 10'000) == groups{{0, 1}, {1, 2}});

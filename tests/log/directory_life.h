@@ -3,6 +3,7 @@
 // Invariant: what `commit` says is acknowledged was flushed, one way or the other; `records` is what a reader finds.
 #pragma once
 
+#include "awaited.h"
 #include "log/committer.h"
 #include "log/directory_checkpoints.h"
 #include "log/partition_log.h"
@@ -117,22 +118,6 @@ class directory_life {
     }
 
   private:
-    template <class Operation, void (partition_log::*begin)(Operation&)> struct awaited : Operation {
-        std::coroutine_handle<> waiter{};
-        partition_log* log = nullptr;
-        bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> h) {
-            waiter = h;
-            this->done = [](runtime::completion& c) noexcept {
-                static_cast<awaited&>(static_cast<Operation&>(c)).waiter.resume();
-            };
-            (log->*begin)(*this);
-        }
-        bool await_resume() const noexcept { return this->res >= 0; }
-    };
-    using writing = awaited<append_entry, &partition_log::append>;
-    using flushing = awaited<flush_waiter, &partition_log::request_flush>;
-
     static runtime::task<result<void>> start_all(directory_life& l) {
         auto& disk = l.w.disk();
         auto made = co_await disk.make_directory(root);

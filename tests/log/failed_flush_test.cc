@@ -1,4 +1,5 @@
 // What recovery may believe after a stop without a reboot: the page cache shows bytes that a failed fsync has lost.
+#include "awaited.h"
 #include "fixture.h"
 #include "sim/seeds.h"
 #include "sim/world.h"
@@ -7,25 +8,10 @@
 
 using namespace millrace;
 using namespace millrace::log;
+using samples::flushing;
+using samples::writing;
 
 namespace {
-
-// Operation: an append_entry or a flush_waiter; `begin` hands it to the log. Yields whether it went well.
-template <class Operation, void (partition_log::*begin)(Operation&)> struct awaited : Operation {
-    std::coroutine_handle<> waiter{};
-    partition_log* log = nullptr;
-    bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> h) {
-        waiter = h;
-        this->done = [](runtime::completion& c) noexcept {
-            static_cast<awaited&>(static_cast<Operation&>(c)).waiter.resume();
-        };
-        (log->*begin)(*this);
-    }
-    bool await_resume() const noexcept { return this->res >= 0; }
-};
-using writing = awaited<append_entry, &partition_log::append>;
-using flushing = awaited<flush_waiter, &partition_log::request_flush>;
 
 const std::string root = "/data";
 

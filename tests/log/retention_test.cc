@@ -1,26 +1,19 @@
 #include "log/retention.h"
+#include "segments_of_ten.h"
 
 #include <doctest/doctest.h>
 
 using namespace millrace;
 using namespace millrace::log;
+using samples::segments_of_ten;
 
 namespace {
 
-// Ten records of a hundred bytes each per segment, ten milliseconds apart: the i-th ends at time 100 * (i + 1).
-std::vector<segment_facts> segments(std::size_t count) {
-    std::vector<segment_facts> out;
-    for (std::size_t i = 0; i < count; ++i) {
-        auto n = static_cast<std::int64_t>(i);
-        out.push_back({{n * 10}, {n * 10 + 10}, 1000, timestamp_ms{100 * (n + 1)}});
-    }
-    return out;
-}
 constexpr log_offset all_visible{1'000'000};
 
 std::size_t gone(std::size_t count, std::int64_t retention_ms, std::int64_t retention_bytes, std::int64_t now, log_offset start = {0},
                  log_offset high_watermark = all_visible) {
-    return plan_retention(segments(count), {true, retention_ms, retention_bytes}, start, high_watermark, {now}).gone;
+    return plan_retention(segments_of_ten(count), {true, retention_ms, retention_bytes}, start, high_watermark, {now}).gone;
 }
 
 } // namespace
@@ -34,7 +27,7 @@ TEST_CASE("retention: a segment goes when its newest record is older than retent
 
 TEST_CASE("retention: by time the active segment goes too, unless it is empty") {
     CHECK(gone(4, 100, -1, 10'000) == 4);
-    auto with_empty = segments(3);
+    auto with_empty = segments_of_ten(3);
     with_empty.push_back({{30}, {30}, 0, timestamp_ms{0}});
     CHECK(plan_retention(with_empty, {true, 100, -1}, {0}, all_visible, {10'000}).gone == 3);
 }
@@ -48,18 +41,18 @@ TEST_CASE("retention: by size segments go while the rest is at least retention.b
 }
 
 TEST_CASE("retention: what size leaves is judged by time, and each verdict has its reason") {
-    auto plan = plan_retention(segments(4), {true, 100, 2500}, {10}, all_visible, {301});
+    auto plan = plan_retention(segments_of_ten(4), {true, 100, 2500}, {10}, all_visible, {301});
     REQUIRE(plan.gone == 2);
     CHECK(plan.verdicts[0].fate == fate::below_start);
     CHECK(plan.verdicts[1].fate == fate::too_old);
     CHECK(plan.verdicts[2].fate == fate::kept);
     CHECK(plan.verdicts[2].due == timestamp_ms{401});
     CHECK(plan.verdicts[3].due == timestamp_ms{501});
-    CHECK(plan_retention(segments(4), {true, 100, 2000}, {0}, all_visible, {0}).verdicts[1].fate == fate::too_large);
+    CHECK(plan_retention(segments_of_ten(4), {true, 100, 2000}, {0}, all_visible, {0}).verdicts[1].fate == fate::too_large);
 }
 
 TEST_CASE("retention: a segment that is older than the one before it waits for that one") {
-    auto s = segments(3);
+    auto s = segments_of_ten(3);
     s[0].largest_timestamp = timestamp_ms{5000};
     CHECK(plan_retention(s, {true, 100, -1}, {0}, all_visible, {1000}).gone == 0);
     CHECK(plan_retention(s, {true, 100, -1}, {0}, all_visible, {1000}).verdicts[1].due == timestamp_ms{301});
@@ -71,7 +64,7 @@ TEST_CASE("retention: nothing at or above the high watermark goes") {
 }
 
 TEST_CASE("retention: below the log's start segments go whatever the policy, and the active one stays") {
-    auto plan = plan_retention(segments(4), {false, 1, 0}, {35}, all_visible, {10'000});
+    auto plan = plan_retention(segments_of_ten(4), {false, 1, 0}, {35}, all_visible, {10'000});
     CHECK(plan.gone == 3);
     CHECK(plan.verdicts[3].fate == fate::kept);
     CHECK_FALSE(plan.verdicts[3].due);
@@ -80,13 +73,13 @@ TEST_CASE("retention: below the log's start segments go whatever the policy, and
 
 TEST_CASE("retention: without limits nothing goes, and a limit that no clock reaches is none") {
     CHECK(gone(4, -1, -1, 1'000'000) == 0);
-    auto plan = plan_retention(segments(1), {true, 0x7fffffffffffffff, -1}, {0}, all_visible, {0x7fffffffffffffff});
+    auto plan = plan_retention(segments_of_ten(1), {true, 0x7fffffffffffffff, -1}, {0}, all_visible, {0x7fffffffffffffff});
     CHECK(plan.gone == 0);
     CHECK_FALSE(plan.verdicts[0].due);
 }
 
 TEST_CASE("retention: it asks for a timestamp only when the decision depends on it") {
-    auto s = segments(4);
+    auto s = segments_of_ten(4);
     for (auto& one : s) one.largest_timestamp.reset();
     CHECK_FALSE(plan_retention(s, {true, -1, 2000}, {0}, all_visible, {0}).timestamp_wanted);
     CHECK(plan_retention(s, {true, 100, 2000}, {0}, all_visible, {0}).timestamp_wanted == std::size_t{2});

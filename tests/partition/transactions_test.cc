@@ -71,7 +71,7 @@ TEST_CASE("transactions: Kafka's index file is read and written, entries are kno
     t.apply(marker(5, 7, false).view());
     std::vector<std::byte> file;
     for (auto& a : t.unsaved()) {
-        auto entry = transactions::encode(a);
+        auto entry = log::encode_aborted({&a, 1});
         CHECK(entry.size() == 34);
         file.insert(file.end(), entry.begin(), entry.end());
     }

@@ -91,32 +91,27 @@ class topic_body final : public command_body {
         std::fwrite(out.data(), 1, out.size(), stdout);
         co_return 0;
     }
+    template <class Report> int print(const Report& report) const {
+        std::string out;
+        if (wish_.json) {
+            append_json(out, report);
+            out += "\n";
+        } else {
+            append_text(out, report);
+        }
+        std::fwrite(out.data(), 1, out.size(), stdout);
+        return 0;
+    }
     runtime::task<int> describe(client::cluster_link& link) {
         auto report = co_await report_topic(link, wish_.name);
         if (!report) co_return failed(report.error());
-        std::string out;
-        if (wish_.json) {
-            append_json(out, *report);
-            out += "\n";
-        } else {
-            append_text(out, *report);
-        }
-        std::fwrite(out.data(), 1, out.size(), stdout);
-        co_return 0;
+        co_return print(*report);
     }
 
     runtime::task<int> explain(client::cluster_link& link) {
         auto report = co_await report_retention(link, wish_.name);
         if (!report) co_return failed(report.error());
-        std::string out;
-        if (wish_.json) {
-            append_json(out, *report);
-            out += "\n";
-        } else {
-            append_text(out, *report);
-        }
-        std::fwrite(out.data(), 1, out.size(), stdout);
-        co_return 0;
+        co_return print(*report);
     }
 
     topic_wish wish_;

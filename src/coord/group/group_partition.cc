@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "coord/group/group_replay.h"
-#include "runtime/offload.h"
+#include "runtime/aside.h"
 #include "runtime/report.h"
 
 namespace millrace::coord {
@@ -102,9 +102,8 @@ task<void> group_partition::work_aside() {
                 over = work.over;
             }, *next);
         };
-        auto job = runtime::off_loop(*runtime::shard::current().world().offload, slice, runtime::offload_weight::heavy);
-        const bool ran = co_await job;
-        MR_ASSERT(ran, "the pool ended before what is worked on");
+        auto job = runtime::aside(slice);
+        (void)co_await job;
         if (!stopped_ && state_ == state::serving && loads_ == of) {
             if (!over) {
                 machine_->put_back(std::move(*next));
@@ -115,7 +114,7 @@ task<void> group_partition::work_aside() {
             settle();
         }
         auto let_go = [&] { next.reset(); }; // of a large group this takes milliseconds too
-        auto letting_go = runtime::off_loop(*runtime::shard::current().world().offload, let_go, runtime::offload_weight::heavy);
+        auto letting_go = runtime::aside(let_go);
         (void)co_await letting_go;
     }
     working_aside_ = false;

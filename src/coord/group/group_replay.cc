@@ -1,9 +1,7 @@
 #include "coord/group/group_replay.h"
 
-#include "base/assert.h"
 #include "records/record_iterator.h"
-#include "runtime/offload.h"
-#include "runtime/shard.h"
+#include "runtime/aside.h"
 
 namespace millrace::coord {
 
@@ -14,13 +12,6 @@ namespace {
 // What a compressed batch may hold: other brokers write these too, and a data directory may come from one.
 constexpr std::size_t decompressed_bytes_max = 64 << 20;
 
-// auto doing = off_loop(work); co_await doing;
-template <class Work> task<void> off_loop(Work work) {
-    auto job = runtime::off_loop(*runtime::shard::current().world().offload, [&work] { work(); }, runtime::offload_weight::heavy);
-    const bool ran = co_await job;
-    MR_ASSERT(ran, "the pool ended before what is worked on");
-}
-
 } // namespace
 
 group_replay::group_replay(const group_settings& settings, const cluster::image_ptr& topics)
@@ -28,8 +19,8 @@ group_replay::group_replay(const group_settings& settings, const cluster::image_
 
 task<bool> group_replay::run(partition::replica& from, std::unique_ptr<coordinator> old) {
     if (old) {
-        auto letting_go = off_loop([&old] { old.reset(); });
-        co_await letting_go;
+        auto letting_go = runtime::aside([&old] { old.reset(); });
+        (void)co_await letting_go;
     }
     auto reading = from.log().replay(from.log_start_offset(), [this](records::batch_view b) { replay(b); });
     auto read = co_await reading;
@@ -37,8 +28,8 @@ task<bool> group_replay::run(partition::replica& from, std::unique_ptr<coordinat
     machine_->see(topics_);
     auto finish = [this, now = moment{runtime::shard::current().now(), runtime::shard::current().wall()}] { machine_->loaded(now); };
     if (records_ > records_at_once_max) {
-        auto finishing = off_loop(finish);
-        co_await finishing;
+        auto finishing = runtime::aside(finish);
+        (void)co_await finishing;
     } else {
         finish();
     }

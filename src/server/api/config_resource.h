@@ -45,10 +45,31 @@ runtime::task<refusal> alter_topic(call& c, std::string_view topic, alteration w
 cluster::config_resource resource_of(std::int8_t type, std::string_view name, broker_id this_node);
 runtime::task<refusal> alter_resource(call& c, cluster::config_resource of, alteration wanted);
 
-// Answers a request of either API: each resource by `one(c, resource, validate_only)`, unless it is named more than once.
+struct read_alteration {
+    refusal refused;
+    config_edit edit;
+};
+
+template <class Resource>
+runtime::task<refusal> alter_one(call& c, const Resource& r, bool validate_only, read_alteration (*read)(const Resource&)) {
+    alteration wanted{nullptr, r.configs.size(), validate_only};
+    refusal refused;
+    auto reading = aside_if(wanted.is_large(), c.here, [&] {
+        auto found = read(r);
+        refused = found.refused ? std::move(found.refused) : check_alterable(r.resource_type, r.resource_name, c.image->node_id);
+        if (!refused) wanted.edit = std::move(found.edit);
+    });
+    co_await reading;
+    if (refused) co_return std::move(refused);
+    if (r.resource_type == resource_type::topic)
+        co_return co_await alter_topic(c, r.resource_name, std::move(wanted));
+    auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
+    co_return co_await alter_resource(c, std::move(of), std::move(wanted));
+}
+
+// Answers a request of either API: each resource as `read` has it, unless it is named more than once.
 template <class Response, class Request>
-runtime::task<Response> alter_each(const Request& in, call& c,
-                                   runtime::task<refusal> (*one)(call&, const typename Request::resource_entry&, bool)) {
+runtime::task<Response> alter_each(const Request& in, call& c, read_alteration (*read)(const typename Request::resource_entry&)) {
     occurrences<resource_identity> counted;
     std::span<typename Response::resource_entry> responses;
     auto counting = aside_if(is_large(c.arena), c.here, [&] {
@@ -65,7 +86,7 @@ runtime::task<Response> alter_each(const Request& in, call& c,
         if (holds(counted.repeated, resource_identity{r.resource_type, r.resource_name}))
             result = repeated_resource();
         else
-            result = co_await one(c, r, in.validate_only);
+            result = co_await alter_one(c, r, in.validate_only, read);
         responses[i].resource_type = r.resource_type;
         responses[i].resource_name = r.resource_name;
         responses[i].error_code = result.code;

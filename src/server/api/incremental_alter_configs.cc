@@ -120,28 +120,19 @@ cluster::outcome<cluster::config_map> apply(const std::vector<step>& all, const 
     return next;
 }
 
-runtime::task<refusal> alter(call& c, const request::resource_entry& r, bool validate_only) {
-    alteration wanted{nullptr, r.configs.size(), validate_only};
-    steps read;
-    auto reading = aside_if(wanted.is_large(), c.here, [&] {
-        read = read_steps(r);
-        if (!read.refused) read.refused = check_alterable(r.resource_type, r.resource_name, c.image->node_id);
-        if (read.refused) read.all.clear();
-    });
-    co_await reading;
-    if (read.refused) co_return std::move(read.refused);
-    wanted.edit = [all = std::move(read.all), type = r.resource_type](const cluster::config_map& now) { return apply(all, now, type); };
-    if (r.resource_type == resource_type::topic)
-        co_return co_await alter_topic(c, r.resource_name, std::move(wanted));
-    auto of = resource_of(r.resource_type, r.resource_name, c.image->node_id);
-    co_return co_await alter_resource(c, std::move(of), std::move(wanted));
+read_alteration read_edit(const request::resource_entry& r) {
+    auto read = read_steps(r);
+    read_alteration out;
+    out.refused = std::move(read.refused);
+    out.edit = [all = std::move(read.all), type = r.resource_type](const cluster::config_map& now) { return apply(all, now, type); };
+    return out;
 }
 
 } // namespace
 
 runtime::task<kafka::incremental_alter_configs_response> answer(const kafka::incremental_alter_configs_request& in,
                                                                 call& c) {
-    co_return co_await alter_each<response>(in, c, alter);
+    co_return co_await alter_each<response>(in, c, read_edit);
 }
 
 } // namespace millrace::server
