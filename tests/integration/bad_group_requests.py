@@ -2,8 +2,9 @@
 """What is wrong in a group request gets Kafka's exact code, and while the largest and the most tangled of them are under way,
 another group of the same coordinator partition is served as before.
 
-  bad_group_requests.py [--check]   where MILLRACE_REFERENCE is set, the reference broker is asked the same and must agree
-  --check                           fails where the other group's p99 is not within its bound; for a quiet machine and a release build
+  bad_group_requests.py [--check] [--option NAME=VALUE]...   where MILLRACE_REFERENCE is set, the reference broker is asked the same and must agree
+  --check                   fails where the other group's p99 is not within its bound; for a quiet machine and a release build
+  --option NAME=VALUE       of the broker beside whose group this is measured
 """
 import multiprocessing
 import os
@@ -371,6 +372,7 @@ ROUNDS, ROUND_SECONDS, ATTEMPTS = 5, 1, 3
 RATIO_MAX, FLOOR_MS = 2, 2
 CORES = os.sched_getaffinity(0)
 CHECKED = "--check" in sys.argv
+OPTIONS = [word for name, pair in zip(sys.argv, sys.argv[1:]) if name == "--option" for word in ("--" + pair.split("=", 1)[0], pair.split("=", 1)[1])]
 
 
 def give_cores(broker):
@@ -404,7 +406,7 @@ def p99_beside(broker, frames_of, g, generation, member):
 def neighbours(checks):
     """Both groups in one coordinator partition. Whoever writes there shares the flushes of the device with the others, so the run
     without has a neighbour too, one that does ordinary things."""
-    options = ["--offsets.topic.num.partitions", "1", "--group.initial.rebalance.delay.ms", "0", "--shards", "1"]
+    options = ["--offsets.topic.num.partitions", "1", "--group.initial.rebalance.delay.ms", "0", "--shards", "1", *OPTIONS]
     with Broker(options=options) as broker:
         with broker.connect() as client:
             client.make_topic(TOPIC, 2)
