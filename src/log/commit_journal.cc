@@ -36,24 +36,17 @@ task<result<journal_replay>> commit_journal::recover() {
     journal_replay none;
     auto removed = co_await disk_.remove(path() + ".tmp");
     (void)removed; // it is there only if a start ended while it was made
-    auto opened = co_await disk_.open(path(), runtime::open_mode::read);
-    if (!opened && opened.error() == runtime::errc::not_found) co_return none;
-    if (!opened) co_return storage_failed();
-    std::shared_ptr<runtime::file> found = std::move(*opened);
-    std::vector<std::byte> block(journal_block_bytes);
-    auto got = co_await runtime::read(*found, 0, block);
-    if (!got) co_return storage_failed();
-    auto geometry = decode_journal_geometry(block);
-    if (!geometry || found->size() < geometry->file_bytes()) {
+    auto found = co_await open_journal(disk_, with_.directory);
+    if (!found && found.error() == errc::corrupt)
         runtime::report(runtime::severity::error, path() + " is damaged: it may hold acknowledged records that are nowhere else; put back what "
                                                            "was there, or remove the file and lose them");
-        co_return std::unexpected{errc::corrupt};
-    }
-    auto replayed = co_await replay_journal(disk_, with_.directory, found, *geometry);
+    if (!found) co_return std::unexpected{found.error()};
+    if (!found->file) co_return none;
+    const auto geometry = found->geometry;
+    auto replayed = co_await replay_journal(disk_, with_.directory, std::move(found->file), geometry);
     if (!replayed) co_return replayed;
-    found.reset();
     auto wanted = journal_geometry_for(with_.bytes);
-    if (!wanted || wanted->file_bytes() != geometry->file_bytes()) {
+    if (!wanted || wanted->file_bytes() != geometry.file_bytes()) {
         auto gone = co_await disk_.remove(path());
         if (!gone) co_return storage_failed();
         auto synced = co_await disk_.sync_directory(with_.directory);
@@ -62,7 +55,7 @@ task<result<journal_replay>> commit_journal::recover() {
     }
     auto direct = co_await disk_.open(path(), runtime::open_mode::direct);
     if (!direct) co_return storage_failed();
-    use(std::move(*direct), *geometry, replayed->next_region, replayed->next_sequence);
+    use(std::move(*direct), geometry, replayed->next_region, replayed->next_sequence);
     // From here on partitions may cut what was written back and did not pass their checks: it must not come again.
     result<void> voided;
     if (replayed->next_sequence > 1) voided = co_await write_void();

@@ -9,6 +9,7 @@
 #include "log/commit_job.h"
 #include "log/journal_plan.h"
 #include "log/journal_replay.h"
+#include "log/journal_walk.h"
 #include "log/space_guard.h"
 #include "runtime/turnstile.h"
 
@@ -74,8 +75,7 @@ class commit_journal {
     bool has_room(const journal_geometry& g);
     static bool fits(const commit_job& job, const journal_geometry& g);
 
-    static constexpr const char* name = "commit.journal";
-    std::string path() const { return with_.directory + "/" + name; }
+    std::string path() const { return with_.directory + "/" + journal_file_name; }
 
     runtime::task<result<void>> fill(journal_geometry g);
     runtime::task<result<void>> write_void();

@@ -116,7 +116,7 @@ struct look {
                 epochs_told = true;
                 note(false, "leader-epoch-checkpoint", std::nullopt, b.base_offset, "says another leader epoch than the batch");
             }
-            if (each) each({base, at, batch});
+            if (each) each({base, provisional, at, batch});
             starts.push_back({static_cast<std::int32_t>(b.last_offset - base), static_cast<std::int32_t>(at)});
             before = at;
             before_end = out.end;

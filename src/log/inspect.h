@@ -4,6 +4,7 @@
 #pragma once
 
 #include "log/directory_checkpoints.h"
+#include "log/finding.h"
 #include "records/batch.h"
 #include "runtime/disk.h"
 
@@ -12,14 +13,6 @@
 #include <vector>
 
 namespace millrace::log {
-
-struct finding {
-    bool damage = false; // else: the next start repairs it by itself
-    std::string file;    // in the partition's directory; empty: that itself
-    std::optional<std::uint64_t> byte;
-    log_offset offset = no_offset; // the first one that is concerned
-    std::string what;
-};
 
 struct partition_findings {
     std::string directory;
@@ -41,6 +34,7 @@ struct partition_findings {
 
 struct stored_batch {
     log_offset segment_base;
+    bool provisional = false; // its file's name (log/segment.h)
     std::uint64_t position = 0;
     records::batch_view batch;
 };

@@ -25,4 +25,9 @@ struct journal_replay {
 runtime::task<result<journal_replay>> replay_journal(runtime::disk& disk, std::string directory, std::shared_ptr<runtime::file> journal,
                                                      journal_geometry geometry);
 
+// For who changes segments while no broker runs: all of it at once, and the journal goes with what it held; a damaged one is
+// kept as commit.journal.cut. One that holds nothing stays. Errors: as above; `corrupt`: it cannot be told what it holds.
+// REQUIRES: the directory's lock is held.
+runtime::task<result<journal_replay>> settle_journal(runtime::disk& disk, std::string directory);
+
 } // namespace millrace::log

@@ -29,7 +29,7 @@ IN_THE_SOURCE = [
      "validate(rest.first(size), stored_rules())", "validate(rest.first(size), batch_rules{.walk_records = false, .check_crc = false})"),
     ("a record of the commit journal is written over the one before it", "src/log/journal_plan.cc",
      "    r.used_bytes += bytes;\n", ""),
-    ("the replay of the commit journal stops one record early", "src/log/journal_replay.cc",
+    ("the replay of the commit journal stops one record early", "src/log/journal_walk.cc",
      "            if (!write_back) continue;\n",
      "            if (!write_back) continue;\n            if (sequence + 1 == out_.next_sequence) continue;\n"),
 ]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -96,6 +97,52 @@ def damaged_log(checks):
         broker.close()
 
 
+def records_in_the_journal(checks):
+    """A power cut can leave acknowledged records in the commit journal alone; here the end of the segment is taken away."""
+    broker = Broker()
+    try:
+        broker.start()
+        folder = os.path.join(broker.log_dir, "kept-0")
+        journal, segment = os.path.join(broker.log_dir, "commit.journal"), os.path.join(folder, SEGMENT)
+        with broker.connect() as client:
+            client.make_topic("kept")
+            offset, deadline = 0, time.monotonic() + 30
+            while not os.path.exists(journal) and time.monotonic() < deadline:  # made when enough commits could have used it
+                offset = client.produce("kept", 0, batch([b"before"]), acks=-1)[1]
+            commits = broker.total("journal_commits")
+            while broker.total("journal_commits") == commits and time.monotonic() < deadline:  # opened
+                client.produce("kept", 0, batch([b"opened"]), acks=-1)
+            for number in range(RECORDS):
+                offset = client.produce("kept", 0, batch([b"%d" % number]), acks=-1)[1]
+        broker.kill()
+        checks.equal(tool("verify", broker.log_dir)[0], 0, "after kill -9 the segment and its journal are sound")
+        with open(segment, "r+b") as file:
+            file.truncate(batch_positions(segment)[-RECORDS // 2])
+        status, out, _ = tool("verify", folder, "--format", "json")
+        partition, last = json.loads(out)
+        checks.equal((status, partition["end"]), (0, offset + 1), "verify counts what only the journal holds")
+        checks.that(last["bytes_nowhere_else"] > 0 and not last["damaged"], "and says how much that is", last)
+        out = tool("verify", folder)[1]
+        checks.that("commit.journal" in out and "kept-0/" + SEGMENT in out, "also to people", out)
+        rows = json.loads(tool("dump", folder, "--format", "json")[1])
+        checks.equal([row["in_journal"] for row in rows[-RECORDS:]], [n >= RECORDS // 2 for n in range(RECORDS)], "dump marks such batches")
+        checks.equal(tool("recover", broker.log_dir)[0], 0, "recover without --write finds no damage")
+        checks.that(os.path.exists(journal) and len(batch_positions(segment)) < offset + 1, "and changes nothing")
+        checks.equal(tool("recover", folder, "--write")[0], 0, "recover --write writes the journal back")
+        checks.that(not os.path.exists(journal) and len(batch_positions(segment)) == offset + 1, "and it is gone")
+        broker.start()
+        with broker.connect() as client:
+            checks.equal(len(client.read_all("kept", 0)), offset + 1, "nothing is missing")
+        broker.stop()
+        with open(journal, "wb") as file:
+            file.write(b"no journal")
+        status, _, said = tool("recover", broker.log_dir, "--write")
+        checks.that(status == 1 and journal in said and "put back" in said, "a journal of which nothing can be told is refused, with the remedy", said)
+        checks.equal(tool("verify", broker.log_dir)[0], 1, "and verify calls it damage")
+    finally:
+        broker.close()
+
+
 def batch_offsets(data):
     at = 0
     while at + 61 <= len(data):
@@ -173,6 +220,7 @@ def strange_entries(checks):
 def main():
     checks = Checks()
     checks.run("a damaged log", damaged_log, checks)
+    checks.run("records in the commit journal alone", records_in_the_journal, checks)
     checks.run("a lost directory", lost_directory, checks)
     checks.run("strange entries", strange_entries, checks)
     checks.finish()

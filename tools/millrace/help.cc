@@ -104,8 +104,14 @@ DIR is a partition's directory (TOPIC-PARTITION) or a log directory, and then al
 nothing and may run beside a broker, whose newest batches may look cut short. recover --write wants the broker stopped; what
 it cuts off stays beside the segment in files that end with .cut.
 
+After a crash acknowledged records may lie in the file commit.journal of the log directory and not yet in their segments. All
+three look at segments as the next start will find them, with those bytes; dump marks such batches with "journal", verify says
+what the journal holds, for which segments, how much of it is nowhere else, and whether it is damaged. recover --write first
+writes it back, for all partitions of the log directory; one that is damaged stays as commit.journal.cut, and one of which
+nothing can be told is refused.
+
   --write                    recover: cut
-  --format text|json         json: an array, of batches or of partitions (text)
+  --format text|json         json: an array, of batches, or of partitions and last the journal, if there is one (text)
 
 Exit codes: 0 nothing is damaged (recover --write: any more), 1 damage or failure, 2 wrong usage.
 )";
