@@ -9,6 +9,7 @@
 #include "log/read_window.h"
 #include "log/start_offset_file.h"
 #include "log/text_lines.h"
+#include "log/transaction_index_cut.h"
 #include "records/scan.h"
 
 namespace millrace::log {
@@ -290,6 +291,10 @@ task<runtime::result<void>> cut_partition(runtime::disk& disk, const partition_f
         if (auto at = offset_in(entry.name, ".snapshot"); at && *at > found.end) {
             auto gone = co_await disk.remove(path(entry.name));
             if (!gone) co_return gone;
+        }
+        if (auto of = offset_in(entry.name, ".txnindex")) {
+            auto cut = co_await cut_transaction_index(disk, found.directory, *of, found.end);
+            if (!cut) co_return std::unexpected{cut.error()};
         }
         auto segment = segment_in(entry.name);
         if (!segment || !found.cut || segment->base < found.cut->segment_base) continue;

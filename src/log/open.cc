@@ -6,6 +6,7 @@
 #include "log/segment_swap.h"
 #include "log/start_offset_file.h"
 #include "log/text_lines.h"
+#include "log/transaction_index_cut.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
 
@@ -313,6 +314,15 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
         auto removed = co_await env_.world.disk->remove(path(segment_file_name(snapshots_[i], ".snapshot")));
         if (!removed) co_return storage_failed(); // it would be believed once the log has grown past it
         snapshots_.erase(snapshots_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    // Kafka writes them before the records are on the disk; none in front of the last segment's can be of what was cut.
+    for (std::size_t i = 0; i < transaction_indexes_.size();) {
+        const auto of = transaction_indexes_[i];
+        runtime::result<bool> left = true;
+        if (of >= segments_.back()->base) left = co_await cut_transaction_index(*env_.world.disk, directory_, of, end_);
+        if (!left) co_return disk_refuses(left.error(), segment_file_name(of, ".txnindex"));
+        if (*left) ++i;
+        else transaction_indexes_.erase(transaction_indexes_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     if (start_from_kafka) {
         auto saved = co_await runtime::replace_whole(*env_.world.disk, directory_, start_offset_file::name, start_offset_file::encode(start_));

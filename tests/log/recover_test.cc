@@ -1,5 +1,7 @@
 // What `millrace log verify` finds, and what `millrace log recover --write` leaves.
+#include "log/aborted_transaction.h"
 #include "log/inspect.h"
+#include "log/segment.h"
 #include "stored_log.h"
 
 #include <doctest/doctest.h>
@@ -158,6 +160,70 @@ TEST_CASE("recover: a damaged start offset goes, and the log begins with its fir
     CHECK(s.served_up_to() == s.end);
     CHECK(s.f.log->start_offset() == log_offset{0});
     s.end_process();
+}
+
+TEST_CASE("recover: aborted transactions of what was cut off go with it, those in front of it stay") {
+    broken_log s;
+    uuid id;
+    id.bytes[3] = 7;
+    const log_offset second = s.base_of(1), third = s.base_of(2);
+    const aborted_transaction early{{1}, {0}, {1}, {2}}, kept{{1}, second, second, second + 1}, across{{2}, second, third + (-1), third},
+        behind{{1}, third, third + 1, third + 2};
+    auto index = [&](log_offset base) { return home + "/" + segment_file_name(base, ".txnindex"); };
+    for (bool some_left : {true, false}) {
+        CAPTURE(some_left);
+        s.restore();
+        s.f.checkpoints.recovery_points = {{{"orders", {0}}, s.end}};
+        s.f.checkpoints.recovery_topics = {{"orders", id}};
+        auto put = [&](log_offset base, std::vector<aborted_transaction> all) {
+            auto& n = s.f.disk.files[index(base)] = std::make_shared<node>();
+            n->now = n->durable = encode_aborted(all);
+            s.f.disk.durable_files[index(base)] = n;
+        };
+        put({0}, {early});
+        put(second, some_left ? std::vector{kept, across} : std::vector{across});
+        put(third, {behind});
+        auto& bytes = s.f.disk.files[s.segment(1)];
+        bytes->now[bytes->now.size() - 1] ^= std::byte{1}; // in its last batch
+        bytes->durable = bytes->now;
+        auto found = s.look();
+        REQUIRE(found.cut);
+        REQUIRE(found.end > second);
+        REQUIRE(found.end < third);
+        s.give_up(found);
+        CHECK(s.f.disk.files.at(index({0}))->now == encode_aborted({{early}}));
+        REQUIRE(s.f.disk.files.contains(index(second)) == some_left);
+        if (some_left) CHECK(s.f.disk.files.at(index(second))->now == encode_aborted({{kept}}));
+        CHECK_FALSE(s.f.disk.files.contains(index(third)));
+        CHECK(s.served_up_to() == found.end);
+        s.end_process();
+    }
+}
+
+TEST_CASE("recover: a start that cuts a torn end takes the aborted transactions of what it cut too") {
+    for (bool some_left : {true, false}) {
+        CAPTURE(some_left);
+        broken_log s;
+        s.restore();
+        s.f.checkpoints.recovery_points.clear(); // nothing was flushed for certain
+        const int number = static_cast<int>(std::count_if(s.files.begin(), s.files.end(), [](auto& e) { return e.first.ends_with(".log"); })) - 1;
+        const log_offset base = s.base_of(number);
+        const aborted_transaction kept{{1}, base, base, base + 1}, cut{{2}, base, s.end + (-1), s.end};
+        const auto index = home + "/" + segment_file_name(base, ".txnindex");
+        auto& n = s.f.disk.files[index] = std::make_shared<node>();
+        n->now = some_left ? encode_aborted(std::vector{kept, cut}) : encode_aborted(std::vector{cut});
+        auto& bytes = s.f.disk.files[s.segment(number)]->now;
+        bytes.resize(bytes.size() - 1);
+        REQUIRE(s.f.open());
+        REQUIRE(s.f.log->end_offset() < s.end);
+        auto left = s.f.await(s.f.log->transaction_indexes());
+        REQUIRE(left);
+        CHECK(left->size() == some_left);
+        s.f.disk.lose_unsynced();
+        CHECK(s.f.disk.files.contains(index) == some_left);
+        if (some_left) CHECK(s.f.disk.files.at(index)->now == encode_aborted({{kept}}));
+        s.f.abandon();
+    }
 }
 
 TEST_CASE("inspect: a segment that was begun before the one in front of it was flushed is looked at, and told of where that one lost its end") {
