@@ -22,8 +22,10 @@ runtime::task<result<compactable>> partition_log::find_work(log_offset compacted
         auto s = all[i];
         if (by_first) first.push_back(s->first_timestamp);
         if (all[i + 1]->base <= compacted_to) continue;
-        if ((rules.min_lag_ms > 0 && !s->content_known) || (by_first && s->first_timestamp == no_timestamp && s->size_bytes > 0)) {
+        if ((rules.min_lag_ms > 0 && !(s->content_known && s->times_sure)) || (by_first && s->first_timestamp == no_timestamp && s->size_bytes > 0)) {
             auto loaded = co_await load(*s);
+            if (loaded && rules.min_lag_ms > 0) loaded = co_await make_times_sure(s);
+            if (loaded && !s->file && !s->retired) loaded = co_await load(*s); // pushed out meanwhile
             if (s->retired || closing_) co_return std::unexpected{errc::closed};
             if (!loaded) co_return std::unexpected{loaded.error()};
             if (s->size_bytes == 0) continue;

@@ -1,6 +1,7 @@
 // A closed segment's file and indexes, brought back when they are needed; indexes that are missing or wrong are built again.
 #include "log/header_scan.h"
 #include "log/partition_log.h"
+#include "runtime/after_others.h"
 #include "runtime/report.h"
 
 namespace millrace::log {
@@ -84,6 +85,47 @@ runtime::task<bool> partition_log::time_holds(std::shared_ptr<runtime::file> fil
         if (b.last >= sought) co_return b.base <= sought && b.max_timestamp.value == entry.timestamp;
     }
     co_return false;
+}
+
+// Whether the time index was not cut since the last entry of the offset index was made: that is when it gets its entries. One header is
+// read, so that of records out of order not every cut is seen.
+runtime::task<bool> partition_log::times_reach(const segment& s, std::shared_ptr<runtime::file> file) {
+    if (s.offsets.size() == 0) co_return true;
+    header_scan scan{std::move(file), static_cast<std::uint64_t>(s.offsets.entries().back().position), s.size_bytes};
+    auto filled = co_await scan.fill();
+    header_scan::batch b{};
+    if (!filled || !scan.take(b)) co_return false;
+    const auto last = s.times.last();
+    co_return b.max_timestamp < timestamp_ms{0} || (last && b.max_timestamp.value <= last->timestamp);
+}
+
+// Once per process, before retention or a lookup by time believes a closed segment's time index, which may have been cut between two
+// entries: nothing behind its last entry may be newer. Where records came in the order of their time, that is one batch at most.
+runtime::task<result<void>> partition_log::make_times_sure(std::shared_ptr<segment> s) {
+    if (s->times_sure || s->retired || !s->file) co_return result<void>{};
+    constexpr std::size_t batches_at_once = 1000;
+    std::shared_ptr<runtime::file> file = s->file; // what is in memory may go while we read
+    const auto last = s->times.last();
+    header_scan scan{file, last ? s->offsets.position_for(last->relative_offset) : 0, s->size_bytes};
+    header_scan::batch b{};
+    bool holds = true;
+    for (std::size_t n = 1; holds && !scan.at_end(); ++n) {
+        if (n % batches_at_once == 0) co_await runtime::after_others();
+        if (!scan.ready()) {
+            auto filled = co_await scan.fill();
+            holds = filled.has_value();
+        }
+        holds = holds && scan.take(b) && (b.max_timestamp < timestamp_ms{0} || (last && b.max_timestamp.value <= last->timestamp));
+    }
+    if (!holds && !s->retired) {
+        auto built = co_await replace_indexes(*s);
+        if (!built) co_return built;
+        const auto newest = s->times.last();
+        s->max_timestamp = newest ? timestamp_ms{newest->timestamp} : no_timestamp;
+        s->max_timestamp_offset = newest ? s->base + newest->relative_offset : no_offset;
+    }
+    s->times_sure = true;
+    co_return result<void>{};
 }
 
 // As appending would have built them.

@@ -167,6 +167,7 @@ runtime::task<result<void>> partition_log::recover(bool clean_shutdown) {
             s->provisional = entry.name.ends_with(log_suffix(true));
             s->size_bytes = entry.size_bytes;
             s->checked.set_foreign(entry.size_bytes);
+            s->times_sure = false;
             s->created = s->touched = entry.modified.value > 0 ? entry.modified : shard_.wall();
             segments_.push_back(std::move(s));
         } else if (auto at = offset_in_name(entry.name, ".snapshot")) {

@@ -251,6 +251,8 @@ class partition_log {
     runtime::task<result<void>> build_indexes(log_offset base, std::shared_ptr<runtime::file> file, std::uint64_t size,
                                               offset_index& offsets, time_index& times);
     runtime::task<result<void>> replace_indexes(segment& s);
+    runtime::task<result<void>> make_times_sure(std::shared_ptr<segment> s);
+    runtime::task<bool> times_reach(const segment& s, std::shared_ptr<runtime::file> file);
     runtime::task<bool> leads_to_batch(const segment& s, std::shared_ptr<runtime::file> file, offset_entry entry);
     static runtime::task<bool> time_holds(std::shared_ptr<runtime::file> file, log_offset base, std::uint64_t size, const offset_index& offsets,
                                           time_entry entry);

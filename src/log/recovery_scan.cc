@@ -30,7 +30,8 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
     bool check = unsafe_from && *unsafe_from <= s->base;
     if (!check) {
         auto loaded = co_await load(*s);
-        if (loaded && unsafe_from) { // what was flushed is believed, as after a clean stop
+        check = !loaded || !co_await times_reach(*s, s->file);
+        if (!check && unsafe_from) { // what was flushed is believed, as after a clean stop
             s->offsets.cut(*unsafe_from - s->base);
             s->times.cut(s->offsets.size() > 0 ? s->offsets.entries().back().relative_offset : 0);
             s->max_timestamp = no_timestamp;
@@ -40,7 +41,6 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
                 s->max_timestamp_offset = s->base + last->relative_offset;
             }
         }
-        check = !loaded;
         if (!check && s->offsets.size() > 0) check = !co_await leads_to_batch(*s, s->file, s->offsets.entries().back());
     }
     header_scan::batch front{};
@@ -67,6 +67,7 @@ runtime::task<result<void>> partition_log::scan_segment(std::shared_ptr<segment>
         s->bytes_since_index = 0;
     }
     s->indexes_loaded = s->content_known = true;
+    s->times_sure = check || s == segments_.back(); // what is appended goes on from here
 
     s->checked.set_foreign(position); // the rest is looked at now
     read_window window{s->file, size, recovery_chunk_bytes};

@@ -12,7 +12,7 @@ std::vector<segment_facts> partition_log::facts() const {
         f.base = s.base;
         f.end = i + 1 < segments_.size() ? segments_[i + 1]->base : end_;
         f.size_bytes = s.size_bytes;
-        if (s.content_known) f.largest_timestamp = s.max_timestamp.value >= 0 ? s.max_timestamp : s.touched;
+        if (s.content_known && s.times_sure) f.largest_timestamp = s.max_timestamp.value >= 0 ? s.max_timestamp : s.touched;
         out.push_back(f);
     }
     return out;
@@ -31,6 +31,7 @@ runtime::task<result<removed_segments>> partition_log::apply_retention(log_offse
         if (plan.timestamp_wanted) {
             auto s = segments_[*plan.timestamp_wanted];
             auto loaded = co_await load(*s);
+            if (loaded) loaded = co_await make_times_sure(s);
             if (!loaded && !s->retired) co_return std::unexpected{loaded.error()};
             continue;
         }

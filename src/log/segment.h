@@ -25,7 +25,8 @@ struct segment : hook_of<segment_lru_tag> {
     // that one reaches up to it.
     bool provisional = false;
     bool indexes_loaded = false;
-    bool content_known = false; // the three below hold
+    bool content_known = false; // the three below hold, as far as the time index does
+    bool times_sure = true;     // … and that was held against the batches (partition_log::make_times_sure)
     timestamp_ms max_timestamp = no_timestamp;
     log_offset max_timestamp_offset = no_offset; // last offset of the batch that has it
     timestamp_ms first_timestamp = no_timestamp; // max timestamp of the first batch: segment.ms counts from it

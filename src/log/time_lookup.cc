@@ -78,6 +78,8 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::offset
         auto s = segment_for(from);
         log_offset segment_end = end_of(*s);
         auto loaded = co_await load(*s);
+        if (loaded) loaded = co_await make_times_sure(s);
+        if (loaded && !s->file && !s->retired) loaded = co_await load(*s); // pushed out meanwhile
         if (s->retired) {
             from = std::max(from, start_);
             continue;
@@ -129,8 +131,9 @@ runtime::task<result<std::optional<timestamp_and_offset>>> partition_log::max_ti
         newest.reset();
         auto all = segments_;
         for (auto& s : all) {
-            if (!s->content_known) {
+            if (!s->content_known || !s->times_sure) {
                 auto loaded = co_await load(*s);
+                if (loaded) loaded = co_await make_times_sure(s);
                 if (s->retired) continue;
                 if (!loaded) co_return std::unexpected{loaded.error()};
             }
