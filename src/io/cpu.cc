@@ -9,15 +9,24 @@
 
 namespace millrace::io {
 
-std::vector<unsigned> allowed_cores() {
+namespace {
+
+// Taken before any thread binds itself: those that it starts later have what it has.
+const cpu_set_t given_cores = [] {
     cpu_set_t set;
     CPU_ZERO(&set);
+    // Fails only on machines with more cores than the set holds.
+    (void)sched_getaffinity(0, sizeof set, &set);
+    return set;
+}();
+
+} // namespace
+
+std::vector<unsigned> allowed_cores() {
     std::vector<unsigned> out;
-    // Fails only on machines with more cores than the set holds; one core is always there.
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        for (unsigned i = 0; i < CPU_SETSIZE; ++i)
-            if (CPU_ISSET(i, &set)) out.push_back(i);
-    if (out.empty()) out.push_back(0);
+    for (unsigned i = 0; i < CPU_SETSIZE; ++i)
+        if (CPU_ISSET(i, &given_cores)) out.push_back(i);
+    if (out.empty()) out.push_back(0); // one is always there
     return out;
 }
 
@@ -52,6 +61,11 @@ bool pin_this_thread(unsigned core) {
     CPU_ZERO(&set);
     CPU_SET(core, &set);
     return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
+}
+
+void begin_side_thread(const char* name) {
+    pthread_setname_np(pthread_self(), name);
+    if (CPU_COUNT(&given_cores) > 0) pthread_setaffinity_np(pthread_self(), sizeof given_cores, &given_cores);
 }
 
 } // namespace millrace::io

@@ -9,7 +9,7 @@
 
 namespace millrace::io {
 
-std::vector<unsigned> allowed_cores(); // sched_getaffinity(2)
+std::vector<unsigned> allowed_cores(); // sched_getaffinity(2), as it was when the process began
 
 // `cpu.max` of cgroup v2: "max 100000", or quota and period. Rounded down, at least 1; 0 means no limit.
 std::size_t cores_of_quota(const std::string& cpu_max);
@@ -18,5 +18,9 @@ std::size_t cores_of_quota(const std::string& cpu_max);
 std::size_t usable_cores();
 
 bool pin_this_thread(unsigned core);
+
+// Of a thread that works beside the shards: it runs on any allowed core, not on that of the shard that started it.
+// `name`: as `ps -L` shows it, at most 15 bytes.
+void begin_side_thread(const char* name);
 
 } // namespace millrace::io

@@ -25,7 +25,6 @@ struct forwarded final : ring_op {
     std::size_t done_bytes = 0;
     int fd = -1;
     bool writing = false;
-    int write_flags = 0; // RWF_…
 
     explicit forwarded(runtime::file_op& op) : ring_op{&finished}, target{op} {}
 
@@ -33,9 +32,8 @@ struct forwarded final : ring_op {
         auto& ring = ring_driver::current();
         ring.queue(*this, [this](io_uring_sqe* e) {
             io_uring_prep_writev(e, fd, parts.data(), static_cast<unsigned>(parts.size()), position + done_bytes);
-            e->rw_flags = write_flags;
         });
-        if (write_flags == 0) ring.count_punt(); // a direct write is handed to the device by the loop itself
+        ring.count_punt();
     }
 
     static void finished(ring_op& op, int res, std::uint32_t) noexcept {
@@ -71,7 +69,10 @@ long sleeps_of_this_thread() {
 
 static_assert(read_windows::window_bytes >= runtime::peek_bytes_max && read_windows::windows_max > runtime::peeks_kept);
 
-disk_file::~disk_file() { ::close(fd_); }
+disk_file::~disk_file() {
+    durable_.reset(); // its thread uses the descriptor
+    ::close(fd_);
+}
 
 std::uint64_t disk_file::fresh_window_id() {
     static std::atomic<std::uint64_t> last{0};
@@ -213,25 +214,15 @@ void disk_file::sync(runtime::file_op& op) {
     ring.count_punt();
 }
 
-// One call of the kernel writes and flushes (RWF_DSYNC). With the mutation nothing is written at all, as if the device had
-// lost it: past the page cache a write alone would look durable in a power cut of the file system.
+// With the mutation nothing is written at all, as if the device had lost it: past the page cache a write alone would look durable
+// in a power cut of the file system.
 void disk_file::write_durable(runtime::file_op& op, std::uint64_t position, bytes_view bytes) {
-    MR_ASSERT(direct_, "a durable write to a file that was not opened for it");
+    MR_ASSERT(durable_, "a durable write to a file that was not opened for it");
     auto& ring = ring_driver::current();
     ring.shard().stats().bytes_written.add(bytes.size());
-    auto* f = new forwarded{op};
-    if (policy_.skip_sync) {
-        op.res = static_cast<int>(bytes.size());
-        f->writing = false;
-        ring.queue(*f, [](io_uring_sqe* e) { io_uring_prep_nop(e); });
-        return;
-    }
-    f->fd = fd_;
-    f->position = position;
-    f->writing = true;
-    f->write_flags = RWF_DSYNC;
-    f->parts.push_back({const_cast<std::byte*>(bytes.data()), bytes.size()});
-    f->submit_write();
+    if (!policy_.skip_sync) return durable_->write(op, position, bytes);
+    op.res = static_cast<int>(bytes.size());
+    ring.queue(*new forwarded{op}, [](io_uring_sqe* e) { io_uring_prep_nop(e); });
 }
 
 void disk_file::reserve(runtime::file_op& op, std::uint64_t position, std::uint64_t length) {

@@ -9,10 +9,12 @@
 // kernel, and was not just preempted by another process, moves the appends of the disk to the ring until calm has passed.
 #pragma once
 
+#include "io/durable_writer.h"
 #include "io/ring.h"
 #include "runtime/disk.h"
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 namespace millrace::io {
@@ -37,7 +39,9 @@ class disk_file final : public runtime::file {
     // `direct`: opened past the page cache.
     disk_file(int fd, std::uint64_t size_bytes, append_policy& policy, bool direct = false)
         : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy},
-          direct_{direct} {}
+          direct_{direct} {
+        if (direct) durable_.emplace(fd);
+    }
     ~disk_file() override;
 
     bool write(runtime::file_op& op, std::uint64_t position, std::span<const bytes_view> parts) override;
@@ -66,6 +70,7 @@ class disk_file final : public runtime::file {
     std::atomic<std::uint64_t> window_id_;         // in read windows; never used again by another file
     append_policy& policy_;
     bool direct_;
+    std::optional<durable_writer> durable_; // of a direct file
 };
 
 } // namespace millrace::io

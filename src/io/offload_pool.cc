@@ -1,5 +1,6 @@
 #include "io/offload_pool.h"
 
+#include "io/cpu.h"
 #include "io/ring.h"
 
 namespace millrace::io {
@@ -45,6 +46,7 @@ runtime::offload_job* offload_pool::next() {
 
 // Whoever ends a heavy job looks for the next one itself, so nobody is woken for it.
 void offload_pool::work() {
+    begin_side_thread("offload");
     std::unique_lock lock{mutex_};
     for (;;) {
         runtime::offload_job* job = nullptr;

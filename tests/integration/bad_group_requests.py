@@ -385,8 +385,8 @@ def give_cores(broker):
         os.sched_setaffinity(broker.pid, {shards})
     for thread in map(int, os.listdir(f"/proc/{broker.pid}/task")):
         with open(f"/proc/{broker.pid}/task/{thread}/comm", encoding="utf-8") as name:
-            of_kernel = name.read().startswith("iou-")
-        if thread != broker.pid and not of_kernel:
+            decodes = name.read().strip() == "offload"
+        if decodes:
             stand_back(thread)
 
 

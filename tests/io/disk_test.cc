@@ -145,7 +145,44 @@ struct disk_shard : real_shard {
     scratch_directory d;
 };
 
+task<void> write_durably(real_shard& w, std::string path, bool& ok) {
+    constexpr std::size_t block_bytes = 4096;
+    auto opened = co_await w.disk.open(path, open_mode::direct);
+    REQUIRE(opened.has_value());
+    auto file = std::move(*opened);
+    struct alignas(block_bytes) blocks {
+        std::byte bytes[3 * block_bytes] = {};
+    };
+    auto memory = std::make_unique<blocks>();
+    std::span<std::byte> bytes{memory->bytes};
+    auto filled = co_await runtime::write(*file, 0, bytes);
+    REQUIRE(filled.has_value());
+    auto content = pattern(block_bytes);
+    std::ranges::copy(content, bytes.begin());
+    for (std::uint64_t at : {2 * block_bytes, block_bytes}) {
+        auto wrote = co_await runtime::write_durable(*file, at, bytes.first(block_bytes));
+        REQUIRE(wrote.has_value());
+        CHECK(*wrote == block_bytes);
+    }
+    std::vector<std::byte> back(block_bytes);
+    std::ifstream in{path};
+    in.seekg(block_bytes);
+    in.read(reinterpret_cast<char*>(back.data()), block_bytes);
+    CHECK(back == content);
+    auto behind = co_await runtime::write_durable(*file, 1, bytes.first(block_bytes - 1)); // neither place nor length is a block's
+    CHECK((!behind.has_value() || *behind == block_bytes - 1)); // some file systems take it
+    ok = true;
+}
+
 } // namespace
+
+TEST_CASE("disk: a write past the page cache is told of when it is written and flushed, also one after another") {
+    scratch_directory d;
+    real_shard w;
+    bool ok = false;
+    w.run(write_durably(w, d.path + "/f", ok));
+    CHECK(ok);
+}
 
 TEST_CASE("disk: what is written is read back, flushed and cut") {
     disk_shard w;

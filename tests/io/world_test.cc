@@ -1,4 +1,5 @@
 #include "io/world.h"
+#include "io/cpu.h"
 #include "real_shard.h"
 
 #include "runtime/scope.h"
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <thread>
 
 using namespace millrace;
@@ -323,6 +325,25 @@ TEST_CASE("offload: a job runs on another thread and ends on the shard that aske
     f.run(job::one(f, ran, resumed));
     CHECK(resumed == std::this_thread::get_id());
     CHECK(ran != resumed);
+}
+
+TEST_CASE("offload: a job runs on any core that the process was given, not on that of the shard that asked first") {
+    cpu_set_t before;
+    REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+    fixture f;
+    struct job {
+        static task<void> one(fixture& f, cpu_set_t& of_thread) {
+            auto work = [&] { (void)sched_getaffinity(0, sizeof of_thread, &of_thread); };
+            bool accepted = co_await runtime::off_loop(*f.shard->world().offload, work);
+            CHECK(accepted);
+        }
+    };
+    CHECK(io::pin_this_thread(io::allowed_cores().back()));
+    cpu_set_t of_thread;
+    CPU_ZERO(&of_thread);
+    f.run(job::one(f, of_thread));
+    sched_setaffinity(0, sizeof before, &before);
+    CHECK(static_cast<std::size_t>(CPU_COUNT(&of_thread)) == io::allowed_cores().size());
 }
 
 TEST_CASE("offload: heavy jobs leave a thread for light ones, which do not wait behind them") {
