@@ -95,8 +95,8 @@ class Scene:
 
     def fill(self):
         with self.broker.connect() as client:
-            client.make_topic("ballast", configs=[("retention.ms", "-1")])  # the timestamp of all records is 0
-            client.make_topic("filled", PARTITIONS, [("segment.bytes", str(8 << 20)), ("retention.ms", "-1")])
+            client.make_topic("ballast")
+            client.make_topic("filled", PARTITIONS, [("segment.bytes", str(8 << 20))])
             for _ in range(60):
                 error, _ = client.produce("ballast", 0, batch([b"b" * 1_000_000]), 1)
                 if error:

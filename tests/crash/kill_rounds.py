@@ -22,8 +22,7 @@ from journal_run import JournalRun, tool  # noqa: E402
 from writers import IdempotentWriter  # noqa: E402
 
 JOURNAL_PARTITIONS, OWN_PARTITIONS = 4, 6
-# Small ones so that kills meet rolls; and the records, whose timestamp is 0, are to stay.
-SMALL_SEGMENTS = [("segment.bytes", "1048576"), ("retention.ms", "-1")]
+SMALL_SEGMENTS = [("segment.bytes", "1048576")]  # so that kills meet rolls
 
 
 def ends(client, topic, partitions):

@@ -55,8 +55,8 @@ class Machine:
         """A start and a clean stop with every flush in its place, so that what is lost later is what was written later."""
         self.broker.start()
         with self.broker.connect() as client:
-            client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576"), ("retention.ms", "-1")])  # their timestamp is 0
-            client.make_topic("dark", configs=[("retention.ms", "-1")])
+            client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576")])
+            client.make_topic("dark")
         self.broker.stop()
         if self.skip:
             self.broker.options, self.broker.environment = [SKIPS[self.skip], "true"], {"MILLRACE_TEST": "1"}

@@ -61,7 +61,7 @@ def record(disk, seconds, seed, skip):
     options, environment = (OPTIONS + ["--test.disk.skip.sync", "true"], {"MILLRACE_TEST": "1"}) if skip else (OPTIONS, None)
     with Broker(log_dir=os.path.join(disk.attach("recorded"), "data"), options=options, environment=environment) as broker:
         with broker.connect() as client:
-            client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576"), ("retention.ms", "-1")])  # their timestamp is 0
+            client.make_topic("own", PARTITIONS, [("segment.bytes", "1048576")])
         prepared = len(disk.log)
         writer, creator = IdempotentWriter(broker.address, "own", PARTITIONS, seed), TopicCreator(broker.address, "made-", 0.1)
         writer.acknowledged = [Stamped(disk.log) for _ in range(PARTITIONS)]

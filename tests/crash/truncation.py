@@ -77,7 +77,7 @@ def one_round(checks, disk, classes, number):
     try:
         broker.start()
         with broker.connect() as client:
-            client.make_topic(topic, configs=[("retention.ms", "-1")])
+            client.make_topic(topic)
         produce(broker, topic, FLUSHED, -1, b"flushed")
         # The reader starts first: the records must be young when the power is cut, before the kernel writes them by itself.
         reader = Reader(classes, broker.bootstrap, topic, FLUSHED + LOST)

@@ -1,5 +1,6 @@
 """Record batches of format v2, built and read byte by byte. Wrong ones too: every header field can be overridden."""
 import struct
+import time
 
 HEADER_BYTES = 61
 CRC_TABLE = []
@@ -37,18 +38,20 @@ def read_varint(data, at):
 
 
 def record(delta, value):
-    """A record without key, headers or timestamp."""
+    """A record without key and headers, of the time of its batch."""
     body = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(len(value)) + value + varint(0)
     return varint(len(body)) + body
 
 
 def batch(values, producer_id=-1, epoch=-1, sequence=-1, *, attributes=0, magic=2, count=None, last_delta=None, crc=None,
-          length=None, base_offset=0, records=None):
+          length=None, base_offset=0, records=None, timestamp_ms=None):
+    """`timestamp_ms`, of all records: now, so that retention lets them be for as long as a test may take."""
     if records is None:
         records = b"".join(record(delta, value) for delta, value in enumerate(values))
     count = len(values) if count is None else count
     last_delta = len(values) - 1 if last_delta is None else last_delta
-    tail = struct.pack(">hiqqqhii", attributes, last_delta, 0, 0, producer_id, epoch, sequence, count) + records
+    timestamp_ms = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
+    tail = struct.pack(">hiqqqhii", attributes, last_delta, timestamp_ms, timestamp_ms, producer_id, epoch, sequence, count) + records
     crc = crc32c(tail) if crc is None else crc
     length = len(tail) + 9 if length is None else length
     return struct.pack(">qiibI", base_offset, length, 0, magic, crc) + tail
