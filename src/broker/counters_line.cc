@@ -111,6 +111,7 @@ std::string counters_line(node& n) {
         MR_FIELD(s, requests_waited);
         MR_FIELD(s, asides_waited);
         MR_FIELD(s, answers_cut);
+        MR_FIELD(s, joins_too_large);
         MR_FIELD(s, batches_appended);
         MR_FIELD(s, batches_refused);
         MR_FIELD(s, appends_forwarded);

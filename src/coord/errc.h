@@ -15,6 +15,7 @@ enum class errc : std::uint8_t {
     group_id_not_found,
     group_not_empty,
     group_full,                // group.max.size
+    group_too_large,           // group_bytes_max
     groups_full,               // group_count_max, or pending_members_max in one of them
     invalid_session_timeout,
     inconsistent_protocol,

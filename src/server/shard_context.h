@@ -30,6 +30,7 @@ struct server_counters {
     runtime::counter requests_waited;      // for queued.max.request.bytes
     runtime::counter asides_waited;        // parts of large requests that stood in line for the thread pool
     runtime::counter answers_cut;          // parts left out of an answer that was full (server/api/answer_room.h)
+    runtime::counter joins_too_large;      // of classic groups whose members would say more than group_bytes_max
     runtime::counter batches_appended;
     runtime::counter batches_refused;
     runtime::counter appends_forwarded;    // to another shard

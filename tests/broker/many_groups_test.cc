@@ -9,6 +9,8 @@
 #include "kafka/messages/offset_delete.h"
 #include "large_requests.h"
 
+#include <deque>
+
 using namespace millrace;
 using namespace millrace::broker::test;
 
@@ -158,8 +160,32 @@ TEST_CASE("node: a member that offers more protocols than there can be is told t
     in.session_timeout_ms = in.rebalance_timeout_ms = 10'000;
     in.protocols = protocols;
     CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::inconsistent_group_protocol);
+    std::deque<std::string> long_names;
+    for (std::size_t i = 0; i < 3; ++i) protocols[i].name = long_names.emplace_back(coord::offered_names_bytes_max / 3 + 1 + i, 'p');
+    in.protocols = std::span{protocols}.first(3);
+    CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::inconsistent_group_protocol);
+    for (std::size_t i = 0; i < 3; ++i) protocols[i].name = ids[i];
     in.protocols = std::span{protocols}.first(coord::offered_protocols_max);
     CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::none);
+}
+
+TEST_CASE("node: what a member says at length is kept, told and let go of off the loop, and more than a group may hold is refused and counted") {
+    one_shard n{1};
+    const auto before = n.w.offload().taken(runtime::offload_weight::heavy);
+    (void)n.enter(std::string(400'000, 'm'));
+    CHECK(n.w.offload().taken(runtime::offload_weight::heavy) - before == 5); // decoded, kept, told, encoded, given back
+
+    kafka::join_group_request::protocol_entry p;
+    const std::string much(coord::group_bytes_max, 'm');
+    p.name = "range";
+    p.metadata = as_bytes(much);
+    kafka::join_group_request in;
+    in.group_id = "other";
+    in.protocol_type = "consumer";
+    in.session_timeout_ms = in.rebalance_timeout_ms = 10'000;
+    in.protocols = {&p, 1};
+    CHECK(n.c.ask<kafka::join_group_response>(in, join_version)->message.error_code == error_code::group_max_size_reached);
+    CHECK(n.context(0).stats.joins_too_large.read() == 1);
 }
 
 TEST_CASE("node: others have their turn while very many groups are listed") {

@@ -23,7 +23,7 @@ inline opaque bytes_of(std::string_view text) {
     auto b = as_bytes(text);
     return {b.begin(), b.end()};
 }
-inline std::string text_of(const opaque& b) { return std::string{as_text(bytes_view{b})}; }
+inline std::string text_of(bytes_view b) { return std::string{as_text(b)}; }
 
 inline opaque subscription(std::vector<std::string> topics, std::int16_t version = 1) {
     std::vector<std::string_view> names{topics.begin(), topics.end()};

@@ -131,7 +131,7 @@ inline std::vector<assigned> assign(group_world& h, const std::vector<join_call:
     return out;
 }
 
-inline std::vector<int> parts_of(const opaque& assignment) {
+inline std::vector<int> parts_of(bytes_view assignment) {
     auto said = assignment.empty() ? consumer_assignment{} : read_assignment(assignment);
     MR_ASSERT(said.has_value(), "an assignment that a client can read");
     return said->partitions.empty() ? std::vector<int>{} : said->partitions.begin()->second;

@@ -40,6 +40,47 @@ TEST_CASE("group partition: an assignment that is computed off the loop is given
     h.stop();
 }
 
+namespace {
+
+using namespace coord::test;
+
+// In which turn each of them went on.
+task<void> join_one(group_world& h, int number, std::map<std::uint64_t, std::size_t>& by_turn) {
+    coord::join_call call;
+    call.group = h.group;
+    call.instance_id = "i" + std::to_string(number);
+    call.protocol_type = "any";
+    call.session_timeout = call.rebalance_timeout = seconds{60};
+    call.protocols = {{"p", {}}};
+    auto parking = h.at->park(call, [](coord::coordinator& at, coord::join_call& j, coord::moment now) { at.join(j, now); });
+    co_await parking;
+    CHECK_FALSE(call.error.has_value());
+    ++by_turn[runtime::shard::current().stats().turns.read()];
+}
+
+} // namespace
+
+TEST_CASE("group partition: others have their turn while the end of a rebalance is told to many members") {
+    transitions seen;
+    sim::world_options short_turns;
+    short_turns.limits.turn_max = short_turns.limits.messages_max = runtime::nanoseconds{0};
+    group_world h{short_turns, seen};
+    h.start();
+    constexpr int members = 10 * coord::group_partition::resumed_at_once_max;
+    std::map<std::uint64_t, std::size_t> by_turn;
+    runtime::scope tasks;
+    for (int i = 0; i < members; ++i) h.w.spawn(shard_id{0}, tasks, join_one(h, i, by_turn));
+    h.w.run_for(seconds{10});
+    std::size_t answered = 0, most = 0;
+    for (const auto& [turn, resumed] : by_turn) {
+        answered += resumed;
+        most = std::max(most, resumed);
+    }
+    CHECK(answered == members);
+    CHECK(most <= 2 * coord::group_partition::resumed_at_once_max); // the rest may begin in the turn in which the rebalance ended
+    h.stop();
+}
+
 TEST_CASE("group partition: on a full disk the state is read again once a second, not for each commit, and commits go on when there is room") {
     using namespace coord::test;
     transitions seen;

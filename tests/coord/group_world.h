@@ -57,7 +57,8 @@ struct group_world {
     std::map<int, std::int64_t> floor;                         // by partition: acknowledged, or told to somebody
     std::vector<std::string> faults;
 
-    group_world(std::uint64_t seed, transitions& t) : w{seed}, random{seed * 7919}, covered{t} {
+    group_world(std::uint64_t seed, transitions& t) : group_world{sim::world_options{.seed = seed, .shards = 1, .limits = {}}, t} {}
+    group_world(const sim::world_options& of, transitions& t) : w{of}, random{of.seed * 7919}, covered{t} {
         config.timestamps.after_max_ms = 0x7fffffffffffffff;
         auto only = std::make_shared<cluster::topic>();
         only->id = id_of_topic;

@@ -6,7 +6,7 @@ using namespace millrace::coord::test;
 
 namespace {
 
-std::string hex(const opaque& b) {
+std::string hex(bytes_view b) {
     std::string out;
     for (auto x : b) {
         constexpr char digits[] = "0123456789abcdef";
@@ -96,9 +96,10 @@ TEST_CASE("records: a group has the bytes that Kafka writes") {
     m.client_host = "/h";
     m.rebalance_timeout = milliseconds{60'000};
     m.session_timeout = milliseconds{10'000};
-    g.offer(m, {{"other", bytes_of("no")}, {"range", bytes_of("s")}});
+    std::vector<offered_protocol> offered{{"other", bytes_of("no")}, {"range", bytes_of("s")}};
+    g.offer(m, offered);
     m.assignment = bytes_of("a");
-    auto r = group_record(g, {1'700'000'000'000});
+    auto r = *group_record(g, {1'700'000'000'000});
     CHECK(hex(r.key) == "0002" "0001" "67");
     CHECK(hex(*r.value) == "0003" "0008" "636f6e73756d6572" // type
                            "00000003"                        // generation
@@ -126,8 +127,8 @@ TEST_CASE("records: a group has the bytes that Kafka writes") {
     empty.id = "g";
     empty.generation = 4;
     empty.protocol_type = "consumer";
-    CHECK(hex(*group_record(empty, {-1}).value) == "0003" "0008" "636f6e73756d6572" "00000004" "ffff" "ffff" "ffffffffffffffff" "00000000");
-    CHECK(read_group("g", bytes_view{*group_record(empty, {-1}).value})->state == classic_state::empty);
+    CHECK(hex(*group_record(empty, {-1})->value) == "0003" "0008" "636f6e73756d6572" "00000004" "ffff" "ffff" "ffffffffffffffff" "00000000");
+    CHECK(read_group("g", bytes_view{*group_record(empty, {-1})->value})->state == classic_state::empty);
     CHECK_FALSE(group_tombstone("g").value.has_value());
     // The first version: the session timeout is the rebalance timeout too.
     auto old = read_group("g", bytes_view{bytes("0000" "0008" "636f6e73756d6572" "00000001" "0001" "70" "0001" "6d" "00000001"

@@ -6,6 +6,7 @@ another group of the same coordinator partition is served as before.
   --check                   fails where the other group's p99 is not within its bound; for a quiet machine and a release build
   --option NAME=VALUE       of the broker beside whose group this is measured
 """
+import functools
 import multiprocessing
 import os
 import statistics
@@ -17,7 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.broker import Broker, Reference, has_reference  # noqa: E402
 from harness.checks import Checks  # noqa: E402
-from harness.wire import Connection, array, compact_array, compact_string, string, unsigned_varint  # noqa: E402
+from harness.wire import Answer, Connection, array, compact_array, compact_string, string, unsigned_varint  # noqa: E402
 
 OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP = 8, 9, 10, 11, 12, 13, 14
 DESCRIBE_GROUPS, OFFSET_DELETE, CONSUMER_GROUP_HEARTBEAT, CONSUMER_GROUP_DESCRIBE = 15, 47, 68, 69
@@ -104,11 +105,11 @@ class Groups:
         told = self.ask(JOIN_GROUP, 9, join_body(*words, **more), read)
         return told[0], told[1], told[6]
 
-    def enter(self, group, **more):
+    def enter(self, group, protocol="range", **more):
         """Joins as the only member and syncs: (generation, member id)."""
         _, _, member = self.join(group, **more)
         code, generation, member = self.join(group, member, **more)
-        if code or self.sync(group, generation, member, [(member, b"mine")]):
+        if code or self.sync(group, generation, member, [(member, b"mine")], protocol=protocol):
             raise ValueError(f"cannot join {group[:20]}: {code}")
         return generation, member
 
@@ -302,35 +303,86 @@ def codes(checks):
             checks.equal(code, theirs[what][1], f"{what}: as the reference")
 
 
-# What is sent again and again while another group is measured.
-def heavy_frames(group, generation, member):
-    many = [(f"member-{i}", b"x" * 20) for i in range(MEMBERS_MANY)]
-    yield SYNC_GROUP, 5, sync_body(group, generation, member, many)
-    yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "m" * 5000) for p in range(2000)])
-    yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "") for p in range(MEMBERS_MANY)], topic="no-such-topic")
-    yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p % 2, p, "") for p in range(COMMITS_MANY)])
-    yield OFFSET_FETCH, 9, fetch_body(group, None, -1, [p % 2 for p in range(MEMBERS_MANY)])
-    yield JOIN_GROUP, 9, join_body("g" * 32_767)
-    for regex in (*(regex for regex, _ in REGEXES.values()), *SLOW_REGEXES):
-        yield CONSUMER_GROUP_HEARTBEAT, 1, beat_body("heavy-regex", "n", 0, regex=regex, owned=[])
-
-
-# What an ordinary client sends.
-def light_frames(group, generation, member):
-    for offset in range(10):
-        yield HEARTBEAT, 4, heartbeat_body(group, generation, member)
-        yield OFFSET_COMMIT, 9, commit_body(group, generation, member, [(0, offset, "")])
-
-
 # A kernel without preemption keeps a core for as long as a call takes: one that sends 10 MB would hold up whoever is measured there.
 PIECE_BYTES = 64 << 10
 
 
-def call_in_pieces(connection, api, version, body):
+def send_in_pieces(connection, api, version, body):
     frame = connection.frame(api, version, body, flexible=True)
     for at in range(0, len(frame), PIECE_BYTES):
         connection.socket.sendall(frame[at:at + PIECE_BYTES])
+
+
+def call_in_pieces(connection, api, version, body):
+    send_in_pieces(connection, api, version, body)
     connection.receive()
+
+
+CROWD, CROWD_METADATA_BYTES = 150, 80_000  # together somewhat less than a group may have
+PROTOCOLS_LARGE, PROTOCOL_BYTES = 5, 2_000_000
+
+
+class Crowd:
+    """Members of one group whose metadata together is more than a record of it may have. Each call is a rebalance: all join again, each with
+    something new, the leader is told what all of them said, and what it assigns cannot be stored."""
+    GROUP = "heavy-crowd"
+
+    def __init__(self, address):
+        self.members = [Groups(address) for _ in range(CROWD)]
+        self.ids = [g.join(self.GROUP)[2] for g in self.members]
+        self.generation, self.round = 0, 0
+        self.join(0)
+        self.hear(0)  # the first is in before the others come
+
+    def join(self, which):
+        metadata = struct.pack(">i", self.round) + b"x" * CROWD_METADATA_BYTES
+        send_in_pieces(self.members[which].connection, JOIN_GROUP, 9, join_body(self.GROUP, self.ids[which], 600_000, [("range", metadata)]))
+
+    def hear(self, which):
+        answer = Answer(self.members[which].connection.receive()[1])
+        answer.take(1 + 4)  # tags of the header, and a throttle time
+        code, self.generation = answer.i16(), answer.i32()
+        if code:
+            raise ValueError(f"a member of the crowd is told {code}")
+
+    def __call__(self):
+        self.round += 1
+        for which in reversed(range(CROWD)):
+            self.join(which)
+        for which in range(CROWD):
+            self.hear(which)
+        code = self.members[0].sync(self.GROUP, self.generation, self.ids[0], [(self.ids[1], b"some")])
+        if code != UNKNOWN_SERVER_ERROR:
+            raise ValueError(f"more than a record may have is stored: {code}")
+
+
+# What is asked again and again while another group is measured.
+def heavy_requests(address, g, group, generation, member):
+    def asking(api, version, body):
+        return functools.partial(call_in_pieces, g.connection, api, version, body)
+
+    many = [(f"member-{i}", b"x" * 20) for i in range(MEMBERS_MANY)]
+    yield asking(SYNC_GROUP, 5, sync_body(group, generation, member, many))
+    yield asking(OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "m" * 5000) for p in range(2000)]))
+    yield asking(OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p, 1, "") for p in range(MEMBERS_MANY)], topic="no-such-topic"))
+    yield asking(OFFSET_COMMIT, 9, commit_body(group, generation, member, [(p % 2, p, "") for p in range(COMMITS_MANY)]))
+    yield asking(OFFSET_FETCH, 9, fetch_body(group, None, -1, [p % 2 for p in range(MEMBERS_MANY)]))
+    yield asking(JOIN_GROUP, 9, join_body("g" * 32_767))
+    for regex in (*(regex for regex, _ in REGEXES.values()), *SLOW_REGEXES):
+        yield asking(CONSUMER_GROUP_HEARTBEAT, 1, beat_body("heavy-regex", "n", 0, regex=regex, owned=[]))
+    # A leader that joins again begins a rebalance, and as the only member ends it.
+    large = [(f"protocol-{i}", b"x" * PROTOCOL_BYTES) for i in range(PROTOCOLS_LARGE)]
+    _, leader = g.enter("heavy-protocols", session_ms=600_000, protocols=(("protocol-0", b""),), protocol="protocol-0")
+    yield asking(JOIN_GROUP, 9, join_body("heavy-protocols", leader, 600_000, large))
+    yield Crowd(address)
+
+
+# What an ordinary client asks.
+def light_requests(_address, g, group, generation, member):
+    for offset in range(10):
+        for api, version, body in ((HEARTBEAT, 4, heartbeat_body(group, generation, member)),
+                                   (OFFSET_COMMIT, 9, commit_body(group, generation, member, [(0, offset, "")]))):
+            yield functools.partial(call_in_pieces, g.connection, api, version, body)
 
 
 def stand_back(thread=0):
@@ -338,18 +390,18 @@ def stand_back(thread=0):
     os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
-def load(address, frames_of, group, running, sent):
+def load(address, requests_of, group, running, sent):
     if CHECKED:
         os.sched_setaffinity(0, CORES)
         stand_back()
     g = Groups(address)
     generation, member = g.enter(group)
-    frames = list(frames_of(group, generation, member))
+    requests = list(requests_of(address, g, group, generation, member))
     while running.value:
-        for api, version, body in frames:
+        for request in requests:
             if not running.value:
                 break
-            call_in_pieces(g.connection, api, version, body)
+            request()
             sent.value += 1
     g.leave(group, member)
 
@@ -390,10 +442,10 @@ def give_cores(broker):
             stand_back(thread)
 
 
-def p99_beside(broker, frames_of, g, generation, member):
+def p99_beside(broker, requests_of, g, generation, member):
     """(p99, longest, requests of the neighbour)"""
     running, sent = multiprocessing.Value("b", 1), multiprocessing.Value("q", 0)
-    neighbour = multiprocessing.Process(target=load, args=(broker.address, frames_of, frames_of.__name__, running, sent))
+    neighbour = multiprocessing.Process(target=load, args=(broker.address, requests_of, requests_of.__name__, running, sent))
     neighbour.start()
     while sent.value == 0 and neighbour.is_alive():
         time.sleep(0.01)
@@ -414,15 +466,15 @@ def neighbours(checks):
         g.find("quiet")
         generation, member = g.enter("quiet", session_ms=600_000)  # longer than any pause between two rounds
         if CHECKED:  # on a machine with other work, what stands back would hardly run
-            p99_beside(broker, heavy_frames, g, generation, member)  # then all threads that decode are there
+            p99_beside(broker, heavy_requests, g, generation, member)  # then all threads that decode are there
             give_cores(broker)
         rounds_wanted, attempts = (ROUNDS, ATTEMPTS) if CHECKED else (1, 1)
         for attempt in range(attempts):  # what stalls a shard stalls it each time; a machine that is busy otherwise does not
             alone, light, heavy = [], [], []
             for _ in range(rounds_wanted):
                 alone.append(p99_of(g, "quiet", generation, member, ROUND_SECONDS)[0])
-                light.append(p99_beside(broker, light_frames, g, generation, member))
-                heavy.append(p99_beside(broker, heavy_frames, g, generation, member))
+                light.append(p99_beside(broker, light_requests, g, generation, member))
+                heavy.append(p99_beside(broker, heavy_requests, g, generation, member))
             stall = max(shard["longest_stall_ns"] for shard in broker.counters()) / 1e6
             calm, busy = (statistics.median(p99 for p99, _, _ in rounds) for rounds in (light, heavy))
             bound = max(RATIO_MAX * calm, FLOOR_MS)

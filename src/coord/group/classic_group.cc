@@ -1,8 +1,10 @@
 #include "coord/group/classic_group.h"
 
 #include "coord/group/consumer_protocol.h"
+#include "coord/group/settings.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::coord {
 
@@ -16,7 +18,7 @@ std::string_view name_of(classic_state s) {
     return "Unknown";
 }
 
-const opaque* classic_member::metadata(std::string_view protocol) const {
+const shared_bytes* classic_member::metadata(std::string_view protocol) const {
     for (const auto& p : protocols)
         if (p.name == protocol) return &p.metadata;
     return nullptr;
@@ -27,17 +29,43 @@ classic_member* classic_group::find(std::string_view member_id) {
     return at == members.end() ? nullptr : &at->second;
 }
 
-void classic_group::offer(classic_member& m, std::vector<offered_protocol> protocols) {
-    withdraw_offer(m);
-    m.protocols = std::move(protocols);
-    for (const auto& p : m.protocols) ++supporters[p.name];
+namespace {
+
+// What a member holds, or the join of one to be, beside what it says.
+constexpr std::size_t member_bytes = sizeof(classic_member) + 100, protocol_bytes = sizeof(offered_protocol) + sizeof(std::size_t*);
+
+template <class Member> std::size_t weight_of(const Member& m, std::string_view type) {
+    std::size_t out = member_bytes + m.client_id.size() + m.client_host.size() + (m.instance_id ? m.instance_id->size() : 0);
+    out += type.size(); // which is told to each
+    for (const auto& p : m.protocols) out += protocol_bytes + p.name.size() + p.metadata.size();
+    return out;
 }
 
-void classic_group::withdraw_offer(const classic_member& m) {
+} // namespace
+
+void classic_group::offer(classic_member& m, std::vector<offered_protocol>& protocols) {
+    withdraw_offer(m);
+    std::swap(m.protocols, protocols);
+    for (const auto& p : m.protocols) m.supporters.push_back(&++supporters[p.name]);
+    m.weight_bytes = weight_of(m, protocol_type.value_or(""));
+    held_bytes += m.weight_bytes;
+}
+
+void classic_group::withdraw_offer(classic_member& m) {
+    m.supporters.clear();
     for (const auto& p : m.protocols) {
         auto at = supporters.find(p.name);
         if (--at->second == 0) supporters.erase(at);
     }
+    held_bytes -= std::exchange(m.weight_bytes, 0);
+}
+
+bool classic_group::has_room_for(const join_call& c) const {
+    auto own = members.find(c.member_id);
+    if (own == members.end() && c.instance_id)
+        if (auto at = static_members.find(*c.instance_id); at != static_members.end()) own = members.find(at->second);
+    const auto others = held_bytes - (own == members.end() ? 0 : own->second.weight_bytes);
+    return others + weight_of(c, c.protocol_type) <= group_bytes_max;
 }
 
 runtime::milliseconds classic_group::rebalance_timeout() const {
@@ -65,10 +93,9 @@ bool classic_group::supports(std::string_view type, const std::vector<offered_pr
 std::optional<std::string> classic_group::choose_protocol() const {
     std::map<std::string_view, std::size_t> votes;
     for (const auto& [id, m] : members) {
-        auto preferred = std::find_if(m.protocols.begin(), m.protocols.end(),
-                                      [&](const auto& p) { return offered_by_all(*this, p.name); });
-        if (preferred == m.protocols.end()) return std::nullopt;
-        ++votes[preferred->name];
+        auto preferred = std::find_if(m.supporters.begin(), m.supporters.end(), [&](const auto* n) { return *n == members.size(); });
+        if (preferred == m.supporters.end()) return std::nullopt;
+        ++votes[m.protocols[static_cast<std::size_t>(preferred - m.supporters.begin())].name];
     }
     if (votes.empty()) return std::nullopt;
     auto most = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });

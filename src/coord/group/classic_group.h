@@ -1,7 +1,8 @@
 // The state of one classic group: its members, its generation, who waits for whom.
 // Owner: the coordinator of its partition; one shard.
 // Invariant: static_members names members that exist; joins_waiting counts the members with a parked join, supporters those
-// that offer a protocol; a member in `pending` has an id and nothing else.
+// that offer a protocol, and each member knows where those of its own are counted; held_bytes is the sum of what the members weigh; a
+// member in `pending` has an id and nothing else.
 #pragma once
 
 #include "coord/group/due_times.h"
@@ -22,7 +23,9 @@ struct classic_member {
     std::string client_id, client_host;
     runtime::milliseconds rebalance_timeout{0}, session_timeout{0};
     std::vector<offered_protocol> protocols;
-    opaque assignment;
+    std::vector<const std::size_t*> supporters; // of each of them
+    std::size_t weight_bytes = 0;
+    shared_bytes assignment;
 
     join_call* joining = nullptr;
     sync_call* syncing = nullptr;
@@ -31,7 +34,7 @@ struct classic_member {
     due_entry due;
 
     bool matches(const std::vector<offered_protocol>& others) const { return protocols == others; }
-    const opaque* metadata(std::string_view protocol) const;
+    const shared_bytes* metadata(std::string_view protocol) const;
 };
 
 struct classic_group {
@@ -47,6 +50,7 @@ struct classic_group {
     std::map<std::string, std::size_t, std::less<>> supporters;     // of each protocol
     std::set<std::string, std::less<>> syncs_missing;               // of this generation
     std::size_t joins_waiting = 0;
+    std::size_t held_bytes = 0; // about: of `group_bytes_max`
     bool stored = false; // a record of it exists
 
     due_entry phase; // end of the join phase, else of the sync phase
@@ -56,8 +60,10 @@ struct classic_group {
     runtime::mono_time initial_delay_until{};
 
     classic_member* find(std::string_view member_id);
-    void offer(classic_member& m, std::vector<offered_protocol> protocols); // REQUIRES: distinct names
-    void withdraw_offer(const classic_member& m);
+    // Leaves what it offered before. REQUIRES: distinct names; what else the member says of itself is known
+    void offer(classic_member& m, std::vector<offered_protocol>& protocols);
+    void withdraw_offer(classic_member& m);
+    bool has_room_for(const join_call& c) const;
     bool all_joined() const { return joins_waiting == members.size() && pending.empty(); }
     bool is_leader(std::string_view member_id) const { return leader && *leader == member_id; }
     runtime::milliseconds rebalance_timeout() const; // the longest of its members

@@ -22,16 +22,17 @@ void keep_first_of_each_name(std::vector<offered_protocol>& protocols) {
 
 std::optional<errc> coordinator::refuse_join(const join_call& c) const {
     const auto* g = find(c.group);
+    auto fits = [&c](const classic_group& in) { return in.has_room_for(c) ? std::nullopt : std::optional{errc::group_too_large}; };
     if (!g) {
         if (!c.member_id.empty()) return errc::unknown_member;
         if (groups() >= group_count_max) return errc::groups_full;
         if (c.protocol_type.empty() || c.protocols.empty()) return errc::inconsistent_protocol;
-        return std::nullopt;
+        return fits({});
     }
     if (!has_room(*g, c.member_id)) return errc::group_full;
     if (!g->supports(c.protocol_type, c.protocols)) return errc::inconsistent_protocol;
     if (c.member_id.empty() && g->pending.size() >= pending_members_max) return errc::groups_full;
-    return std::nullopt;
+    return fits(*g);
 }
 
 // A rebalance counts those who came back, so that a group that is over a lowered group.max.size loses its last ones.
@@ -65,7 +66,8 @@ void coordinator::join(join_call& c, moment now) {
         return answer(c);
     }
     if (auto why = refuse_join(c)) {
-        if (*why == errc::group_full) lose_place(*find(c.group), c.member_id, now);
+        const bool no_room = *why == errc::group_full || *why == errc::group_too_large;
+        if (auto* g = find(c.group); g && no_room) lose_place(*g, c.member_id, now);
         return refuse_join(c, *why);
     }
     if (consumers_.has(c.group)) consumers_.erase(c.group); // empty: what comes next says what it is
@@ -77,14 +79,13 @@ void coordinator::join(join_call& c, moment now) {
 
 void coordinator::lose_place(classic_group& g, const std::string& member_id, moment now) {
     g.pending.erase(member_id);
-    if (g.find(member_id)) forget_member(g, member_id);
+    if (g.find(member_id)) return remove_member(g, member_id, now);
     if (g.state == classic_state::preparing_rebalance) join_phase_may_end(g, now);
 }
 
 std::string coordinator::fresh_member_id(const join_call& c) {
-    constexpr std::size_t name_bytes_max = stored_string_bytes_max - 23; // of what stands before "-" and a UUID
     std::string_view name = c.instance_id ? *c.instance_id : c.client_id;
-    return std::string{cut_utf8(name, name_bytes_max)} + "-" + random_.next_uuid().to_string();
+    return std::string{cut_utf8(name, member_id_prefix_bytes_max)} + "-" + random_.next_uuid().to_string();
 }
 
 void coordinator::join_new(classic_group& g, join_call& c, moment now) {
@@ -145,10 +146,10 @@ void coordinator::add_member(classic_group& g, join_call& c, std::string member_
     m.rebalance_timeout = c.rebalance_timeout;
     m.due.group = &g;
     m.due.member = &m;
-    g.offer(m, std::move(c.protocols));
     m.is_new = true;
     if (m.instance_id) g.static_members[*m.instance_id] = member_id;
     if (!g.protocol_type || g.members.size() == 1) g.protocol_type = c.protocol_type;
+    g.offer(m, c.protocols);
     if (!g.leader) g.leader = member_id;
     if (g.state == classic_state::preparing_rebalance && g.initial_delay) g.joined_meanwhile = true;
     watch_member(m, now.mono + new_member_join_timeout);
@@ -157,11 +158,11 @@ void coordinator::add_member(classic_group& g, join_call& c, std::string member_
 }
 
 void coordinator::update_member(classic_group& g, classic_member& m, join_call& c, moment now) {
-    g.offer(m, std::move(c.protocols));
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;
     m.client_host = c.client_host;
+    g.offer(m, c.protocols);
     heard_of(m, now);
     park_join(g, m, c);
     prepare_rebalance(g, now);
@@ -185,11 +186,11 @@ void coordinator::rejoin_static(classic_group& g, join_call& c, moment now) {
     auto& m = g.members.insert(std::move(moved)).position->second;
     g.static_members[*c.instance_id] = id;
     if (was_leader) g.leader = id;
-    g.offer(m, std::move(c.protocols));
     m.session_timeout = c.session_timeout;
     m.rebalance_timeout = c.rebalance_timeout;
     m.client_id = c.client_id;
     m.client_host = c.client_host;
+    g.offer(m, c.protocols);
     m.is_new = false;
     watch_member(m, now.mono + m.session_timeout);
 
@@ -216,7 +217,7 @@ void coordinator::answer_join(classic_group& g, classic_member& m, join_call& c,
     if (with_members)
         for (const auto& [id, other] : g.members) {
             const auto* metadata = other.metadata(g.protocol_name.value_or(""));
-            c.members.push_back({id, other.instance_id, metadata ? *metadata : opaque{}});
+            c.members.push_back({id, other.instance_id, metadata ? *metadata : shared_bytes{}});
         }
     answer(c);
 }

@@ -12,10 +12,10 @@ void coordinator::to_state(classic_group& g, classic_state s, moment now) {
 
 bool coordinator::store_group(classic_group& g, timestamp_ms state_since) {
     auto made = group_record(g, state_since);
-    if (made.key.size() + made.value->size() > stored_record_bytes_max) return false;
+    if (!made) return false;
     g.stored = true;
     g.generation_stored_ahead = 0;
-    records_.push_back(std::move(made));
+    records_.push_back(std::move(*made));
     return true;
 }
 
@@ -23,7 +23,7 @@ void coordinator::prepare_rebalance(classic_group& g, moment now) {
     if (g.state == classic_state::preparing_rebalance) return;
     if (g.state == classic_state::completing_rebalance)
         for (auto& [id, m] : g.members) {
-            m.assignment.clear();
+            m.assignment = {};
             if (m.syncing) refuse_sync(*std::exchange(m.syncing, nullptr), errc::rebalance_in_progress);
         }
     g.syncs_missing.clear();

@@ -37,10 +37,7 @@ bool coordinator::take_assignments(classic_group& g, const sync_call& leaders) {
     std::size_t bytes = 0;
     for (const auto& [id, member] : g.members) bytes += of(id).size();
     if (bytes > stored_record_bytes_max) return false;
-    for (auto& [id, member] : g.members) {
-        auto assignment = of(id);
-        member.assignment.assign(assignment.begin(), assignment.end());
-    }
+    for (auto& [id, member] : g.members) member.assignment = of(id);
     return true;
 }
 

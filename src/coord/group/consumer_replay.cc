@@ -100,7 +100,7 @@ void replay(stored& s, const kafka::consumer_group_member_metadata_key& key, std
         auto& part = m.classic.emplace();
         part.session_timeout = runtime::milliseconds{value.classic_member_metadata->session_timeout_ms};
         for (const auto& p : value.classic_member_metadata->supported_protocols)
-            part.protocols.push_back({std::string{p.name}, {p.metadata.begin(), p.metadata.end()}});
+            part.protocols.push_back({std::string{p.name}, p.metadata});
         if (part.protocols.empty()) m.classic.reset(); // nobody writes that
     }
     g.remember(m);

@@ -202,8 +202,14 @@ void group_partition::answer(parked_call& c) {
     if (c.waiter) c.waiter.resume(); // the call may be gone then
 }
 
+// The rest follows when others had their turn.
 void group_partition::release() {
-    while (!waiting_.empty() && waiting_.front().after <= records_kept_) {
+    for (std::size_t resumed = 0; !waiting_.empty() && waiting_.front().after <= records_kept_; ++resumed) {
+        if (resumed == resumed_at_once_max) {
+            auto& here = runtime::shard::current();
+            if (!std::exchange(release_.sent, true)) here.send(here.id(), release_);
+            return;
+        }
         auto next = waiting_.front();
         waiting_.pop_front();
         if (next.parked) answer(*next.parked);
@@ -241,7 +247,7 @@ void group_partition::stop() {
 }
 
 task<void> group_partition::close() {
-    while (writing_ || step_posted_ || !waiting_.empty()) co_await runtime::sleep_for(runtime::milliseconds{1});
+    while (writing_ || step_posted_ || release_.sent || !waiting_.empty()) co_await runtime::sleep_for(runtime::milliseconds{1});
     co_await scope_.drain();
 }
 

@@ -25,6 +25,9 @@ class group_partition {
     // are written in several.
     static constexpr std::size_t batch_bytes_max = 512 << 10;
 
+    // Calls resumed in one go: the end of a rebalance answers all its members, and each goes on to make its answer.
+    static constexpr std::size_t resumed_at_once_max = 20;
+
     // A full disk refuses every commit, and the state takes long to read where there are many groups.
     static constexpr auto reload_pause = runtime::seconds{1};
     static constexpr auto reloads_apart = runtime::seconds{10}; // then the next one is at once, and told of
@@ -116,6 +119,16 @@ class group_partition {
         explicit writer_step(group_partition& p) : completion{&on_step}, owner{p} {}
         static void on_step(runtime::completion& c) noexcept { static_cast<writer_step&>(c).owner.write(); }
     };
+    struct release_step : runtime::message {
+        group_partition& owner;
+        bool sent = false;
+        explicit release_step(group_partition& p) : owner{p} { arrived = &on_step; }
+        static void on_step(runtime::message& m) noexcept {
+            auto& self = static_cast<release_step&>(m);
+            self.sent = false;
+            self.owner.release();
+        }
+    };
     struct due_timer : runtime::timer {
         group_partition& owner;
         explicit due_timer(group_partition& p) : timer{&on_fired}, owner{p} {}
@@ -160,6 +173,7 @@ class group_partition {
     batch_append append_;
     bool writing_ = false, step_posted_ = false;
     writer_step step_{*this};
+    release_step release_{*this};
     due_timer timer_{*this};
     runtime::mono_time timer_at_ = runtime::never; // a heartbeat leaves it as it is
     runtime::scope scope_;

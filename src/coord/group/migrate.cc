@@ -16,8 +16,10 @@ consumer_heartbeat_answer cannot_upgrade(const std::string& group, const std::st
     return refused(errc::group_id_not_found, "Cannot upgrade classic group " + group + " to consumer group because " + because + ".");
 }
 
+consumer_heartbeat_answer too_large_to_convert() { return refused(errc::record_too_large, "The group is too large to be converted."); }
+
 // What a member joined with; in a first rebalance the group has no protocol yet, and all protocols of a consumer say the same.
-const opaque* subscription_of(const classic_group& g, const classic_member& m) {
+const shared_bytes* subscription_of(const classic_group& g, const classic_member& m) {
     const auto* chosen = g.protocol_name ? m.metadata(*g.protocol_name) : nullptr;
     return chosen ? chosen : m.protocols.empty() ? nullptr : &m.protocols.front().metadata;
 }
@@ -47,6 +49,11 @@ consumer_heartbeat_answer coordinator::upgrade(classic_group& g, const consumer_
     if (g.members.size() == settings_.consumer_group_size_max && !g.find(r.member_id))
         return consumer_group_full(settings_.consumer_group_size_max);
 
+    std::size_t offered_bytes = 0; // all of it stands in the records; so large a group is not looked into
+    for (const auto& [id, m] : g.members)
+        for (const auto& p : m.protocols) offered_bytes += p.metadata.size();
+    if (offered_bytes > conversion_bytes_max) return too_large_to_convert();
+
     consumer_group made;
     made.id = g.id;
     made.epoch = made.target_epoch = g.generation;
@@ -71,7 +78,7 @@ consumer_heartbeat_answer coordinator::upgrade(classic_group& g, const consumer_
     auto records = records_of(made);
     std::size_t bytes = 0;
     for (const auto& each : records) bytes += each.key.size() + each.value->size();
-    if (bytes > conversion_bytes_max) return refused(errc::record_too_large, "The group is too large to be converted.");
+    if (bytes > conversion_bytes_max) return too_large_to_convert();
 
     // Whoever waits for the classic rebalance joins again, for that of the consumer group.
     for (auto& [id, m] : g.members) {
@@ -106,7 +113,8 @@ bool coordinator::downgrade(consumer_group& g, const std::set<std::string>& leav
         m.client_host = from.client_host;
         m.session_timeout = from.classic->session_timeout;
         m.rebalance_timeout = runtime::milliseconds{std::max(from.rebalance_timeout_ms, 0)};
-        made.offer(m, from.classic->protocols);
+        auto offered = from.classic->protocols;
+        made.offer(m, offered);
         if (m.instance_id) made.static_members[*m.instance_id] = id;
         if (!made.leader) made.leader = id;
     }
@@ -121,14 +129,14 @@ bool coordinator::downgrade(consumer_group& g, const std::set<std::string>& leav
     // The next generation is Kafka's, the one behind it the stored one, which is passed over.
     const int ahead = rebalance ? 2 : 0;
     made.generation += ahead;
-    auto record = group_record(made, now.wall);
+    auto stored = group_record(made, now.wall);
     if (rebalance) made.generation_stored_ahead = made.generation;
     made.generation -= ahead;
-    if (record.key.size() + record.value->size() > stored_record_bytes_max) return false;
+    if (!stored) return false;
 
     made.stored = true;
     consumers_.erase(made.id); // and `g` with it
-    records_.push_back(std::move(record));
+    records_.push_back(std::move(*stored));
     auto& here = groups_.emplace(made.id, std::move(made)).first->second;
     watch_members(here, now);
     if (rebalance) prepare_rebalance(here, now);

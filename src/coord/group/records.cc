@@ -1,5 +1,6 @@
 #include "coord/group/records.h"
 
+#include "coord/group/settings.h"
 #include "coord/group/stored_message.h"
 #include "kafka/message_arena.h"
 #include "kafka/messages/group_metadata_key.h"
@@ -30,8 +31,6 @@ opaque group_key_bytes(const std::string& group) {
     return stored_bytes(key, group_kind);
 }
 
-opaque owned(bytes_view b) { return {b.begin(), b.end()}; }
-
 } // namespace
 
 record offset_record(const std::string& group, const topic_partition& where, const committed_offset& o) {
@@ -57,7 +56,7 @@ record offset_tombstone(const std::string& group, const topic_partition& where) 
     return {offset_key_bytes(group, where), std::nullopt};
 }
 
-record group_record(const classic_group& g, timestamp_ms state_since) {
+std::optional<record> group_record(const classic_group& g, timestamp_ms state_since) {
     kafka::group_metadata_value value;
     if (g.protocol_type) value.protocol_type = *g.protocol_type;
     value.generation = g.generation;
@@ -79,7 +78,9 @@ record group_record(const classic_group& g, timestamp_ms state_since) {
         e.assignment = bytes_view{m.assignment};
     }
     value.members = members;
-    return {group_key_bytes(g.id), stored_bytes(value, group_version)};
+    auto key = group_key_bytes(g.id);
+    if (key.size() + kafka::stored_size(value, group_version) > stored_record_bytes_max) return std::nullopt;
+    return record{std::move(key), stored_bytes(value, group_version)};
 }
 
 record group_tombstone(const std::string& group) { return {group_key_bytes(group), std::nullopt}; }
@@ -143,8 +144,9 @@ std::optional<classic_group> read_group(const std::string& id, bytes_view bytes)
         m.session_timeout = runtime::milliseconds{e.session_timeout};
         m.rebalance_timeout = runtime::milliseconds{e.rebalance_timeout < 0 ? e.session_timeout : e.rebalance_timeout};
         if (version == 0) m.rebalance_timeout = m.session_timeout;
-        g.offer(m, {{g.protocol_name.value_or(""), owned(e.subscription)}});
-        m.assignment = owned(e.assignment);
+        std::vector<offered_protocol> offered{{g.protocol_name.value_or(""), e.subscription}};
+        g.offer(m, offered);
+        m.assignment = e.assignment;
     }
     g.state = g.members.empty() ? classic_state::empty : classic_state::stable;
     return g;

@@ -16,7 +16,8 @@ struct record {
 
 record offset_record(const std::string& group, const topic_partition& where, const committed_offset& offset);
 record offset_tombstone(const std::string& group, const topic_partition& where);
-record group_record(const classic_group& group, timestamp_ms state_since);
+// nullopt: it would be larger than `stored_record_bytes_max`; then nothing is copied.
+std::optional<record> group_record(const classic_group& group, timestamp_ms state_since);
 record group_tombstone(const std::string& group);
 
 struct offset_key {

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/intrusive_list.h"
 #include "coord/errc.h"
+#include "coord/group/shared_bytes.h"
 #include "runtime/mono_time.h"
 
 #include <coroutine>
@@ -19,7 +20,7 @@
 
 namespace millrace::coord {
 
-using opaque = std::vector<std::byte>; // what only members understand
+using opaque = std::vector<std::byte>;
 
 // The two clocks of a request: one for waits, one for what is stored.
 struct moment {
@@ -29,7 +30,7 @@ struct moment {
 
 struct offered_protocol {
     std::string name;
-    opaque metadata;
+    shared_bytes metadata;
     bool operator==(const offered_protocol&) const = default;
 };
 
@@ -49,7 +50,7 @@ struct join_call : parked_call {
     std::string group, member_id, client_id, client_host, protocol_type;
     std::optional<std::string> instance_id;
     runtime::milliseconds session_timeout{0}, rebalance_timeout{0};
-    std::vector<offered_protocol> protocols;
+    std::vector<offered_protocol> protocols; // out: those of before, where the member was one, for the caller to let go of
     bool id_required = false;          // JoinGroup 4 and later: a new member is told its id and asks again
     bool leader_may_skip = false;      // JoinGroup 9 and later: the answer can say that the leader need not assign
 
@@ -57,7 +58,7 @@ struct join_call : parked_call {
     struct member {
         std::string id;
         std::optional<std::string> instance_id;
-        opaque metadata;
+        shared_bytes metadata;
     };
     std::int32_t generation = -1;
     std::optional<std::string> answer_protocol_type, protocol_name;
@@ -76,7 +77,7 @@ struct sync_call : parked_call {
 
     // out
     std::optional<std::string> answer_protocol_type, answer_protocol_name;
-    opaque assignment;
+    shared_bytes assignment;
 };
 
 struct heartbeat_request {
@@ -152,7 +153,7 @@ struct described_group {
     struct member {
         std::string id, client_id, client_host;
         std::optional<std::string> instance_id;
-        opaque metadata, assignment;
+        shared_bytes metadata, assignment;
     };
     std::vector<member> members;
 };

@@ -71,6 +71,13 @@ inline constexpr std::size_t group_count_max = 1'000'000;
 inline constexpr std::size_t pending_members_max = 100'000;
 // Protocols that one member offers; clients offer a handful. More are refused as none that others have.
 inline constexpr std::size_t offered_protocols_max = 1000;
+// The names of these together: each is looked for among all others.
+inline constexpr std::size_t offered_names_bytes_max = 64 << 10;
+// What the members of one classic group say of themselves: the metadata of all protocols that they offer, and the rest. A record of the
+// group has room for a fraction of it. Whoever would bring more is refused as where `group.max.size` is reached, and a member is out.
+inline constexpr std::size_t group_bytes_max = 16 << 20;
+// Of what a member id of ours begins with, the client's or the instance's id: it is told to all others.
+inline constexpr std::size_t member_id_prefix_bytes_max = 1000;
 // Of a string in a stored record, and in most requests.
 inline constexpr std::size_t stored_string_bytes_max = 32'767;
 // Key and value of one record: what fits a batch of the offsets topic with its default max.message.bytes.

@@ -14,6 +14,7 @@ namespace {
 
 using response = kafka::describe_groups_response;
 constexpr std::int16_t version_with_not_found = 6;
+constexpr std::size_t bytes_of_a_step = 8 << 10; // copied in the time of one
 
 std::size_t size_of(const coord::described_group& g) {
     std::size_t out = sizeof(response::group_entry);
@@ -22,7 +23,8 @@ std::size_t size_of(const coord::described_group& g) {
     return out;
 }
 
-runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room) {
+// `work`: as `pace` counts it.
+runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room, std::size_t& work) {
     response::group_entry out;
     out.group_id = id;
     auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) { return at.describe(id); };
@@ -41,7 +43,9 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
         }
         co_return out;
     }
-    if (!room.take(size_of(*said))) {
+    const auto bytes = size_of(*said);
+    work += said->members.size() + bytes / bytes_of_a_step;
+    if (!room.take(bytes)) {
         out.error_code = kafka::error_code::invalid_request;
         co_return out;
     }
@@ -71,9 +75,10 @@ runtime::task<response> answer(const kafka::describe_groups_request& in, call& c
     answer_room room{c.here.stats};
     pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        groups[i] = co_await describe(in.groups[i], c, room);
+        std::size_t work = 1;
+        groups[i] = co_await describe(in.groups[i], c, room, work);
         if (in.include_authorized_operations) groups[i].authorized_operations = group_operations;
-        if (step.is_over(1 + groups[i].members.size())) co_await runtime::after_others();
+        if (step.is_over(work)) co_await runtime::after_others();
     }
     out.groups = groups;
     co_return out;

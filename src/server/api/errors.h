@@ -87,7 +87,8 @@ constexpr kafka::error_code to_kafka(coord::errc e) {
     case invalid_group_id: return error_code::invalid_group_id;
     case group_id_not_found: return error_code::group_id_not_found;
     case group_not_empty: return error_code::non_empty_group;
-    case group_full: return error_code::group_max_size_reached;
+    case group_full:
+    case group_too_large: return error_code::group_max_size_reached;
     case invalid_session_timeout: return error_code::invalid_session_timeout;
     case inconsistent_protocol: return error_code::inconsistent_group_protocol;
     case unknown_member: return error_code::unknown_member_id;

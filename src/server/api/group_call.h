@@ -106,12 +106,11 @@ inline std::optional<std::string> owned(const kafka::nullable_string& s) {
     if (s.is_null()) return std::nullopt;
     return std::string{s.value()};
 }
-inline coord::opaque owned(bytes_view b) { return {b.begin(), b.end()}; }
 
 inline kafka::nullable_string keep(kafka::message_arena& arena, const std::optional<std::string>& text) {
     return text ? kafka::nullable_string{keep(arena, std::string_view{*text})} : kafka::nullable_string{};
 }
-inline bytes_view keep(kafka::message_arena& arena, const coord::opaque& bytes) {
+inline bytes_view keep(kafka::message_arena& arena, bytes_view bytes) {
     auto room = arena.make_array<std::byte>(bytes.size());
     if (!bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
     return room;
