@@ -126,3 +126,119 @@ TEST_CASE("log: a full disk takes no log offline, whichever change meets it, unl
         }
     CHECK(modes > 60);
 }
+
+namespace {
+
+// Twelve batches in four segments, flushed, of which the first two are too old at `late`.
+struct aging {
+    static constexpr timestamp_ms late{1106};
+    static constexpr log_offset all{12}, young{6};
+    fixture f;
+
+    void open() {
+        f.config.segment_bytes = 2000;
+        f.config.file_delete_delay_ms = 0;
+        f.config.retention_ms = 100;
+        REQUIRE(f.open());
+    }
+    void fill() {
+        open();
+        for (int i = 0; i < 12; ++i) f.append(1, 1000 + i, 500);
+        f.turns(100);
+        REQUIRE(f.flush(all));
+    }
+    void retain() {
+        auto done = f.await(f.log->apply_retention(all, late));
+        went = done.has_value();
+        f.time.at += runtime::seconds{1};
+        f.turns();
+    }
+    // All from the start on is there, and that is where it was or where retention puts it.
+    void check_whole() {
+        const auto start = f.log->start_offset();
+        CHECK((start == log_offset{0} || start == young));
+        if (went) CHECK(start == young);
+        std::int64_t next = start.value;
+        auto read = f.await(f.log->replay(start, [&](records::batch_view b) {
+            CHECK(b.base_offset().value == next);
+            CHECK(b.max_timestamp().value == 1000 + next++);
+        }));
+        REQUIRE(read);
+        CHECK(next == all.value);
+    }
+    bool went = false;
+};
+
+int retention_changes(int& before) {
+    aging whole;
+    whole.fill();
+    before = whole.f.disk.changes;
+    whole.retain();
+    REQUIRE(whole.went);
+    whole.check_whole();
+    const int after = whole.f.disk.changes;
+    (void)whole.f.await(whole.f.log->close());
+    whole.f.abandon();
+    return after;
+}
+
+} // namespace
+
+TEST_CASE("retention: on a full disk what is too old goes once there is room, nothing else goes, and nothing is taken offline") {
+    int before = 0;
+    const int after = retention_changes(before);
+    int met = 0;
+    for (int error : {ENOSPC, EDQUOT})
+        for (int at = before + 1; at <= after; ++at) {
+            aging a;
+            a.fill();
+            a.f.disk.fail_change = at;
+            a.f.disk.fail_errno = error;
+            a.retain();
+            CAPTURE(a.f.disk.failed_at);
+            const auto& what = a.f.disk.failed_at;
+            if (what.starts_with("write") || what.starts_with("create")) { // what needs room
+                ++met;
+                CHECK_FALSE(a.went);
+                CHECK_FALSE(a.f.commits->offline());
+                CHECK(a.f.log->start_offset() == log_offset{0});
+                a.check_whole();
+                a.retain();
+                CHECK(a.went);
+                a.check_whole();
+            }
+            (void)a.f.await(a.f.log->close());
+            a.f.abandon();
+        }
+    CHECK(met >= 4);
+}
+
+TEST_CASE("retention: whichever change of the disk fails, the rest is whole after the next start, and what is gone stays so") {
+    int before = 0;
+    const int after = retention_changes(before);
+    CHECK(after > before + 8);
+    for (int error : {EIO, ENOSPC})
+        for (int at = before + 1; at <= after; ++at)
+            for (bool power_cut : {false, true}) {
+                aging a;
+                a.fill();
+                a.f.disk.fail_change = at;
+                a.f.disk.fail_errno = error;
+                a.retain();
+                CAPTURE(a.f.disk.failed_at);
+                CAPTURE(power_cut);
+                a.f.disk.fail_change = 0;
+                (void)a.f.await(a.f.log->close());
+                a.f.abandon();
+                if (power_cut) a.f.disk.lose_unsynced();
+                a.f.commits = std::make_unique<committer>(shard_id{0}, a.f.disk);
+                a.f.env.commits = a.f.commits.get();
+                a.open();
+                a.check_whole();
+                a.retain();
+                CHECK(a.went);
+                a.check_whole();
+                (void)a.f.await(a.f.log->close());
+                a.f.abandon();
+            }
+}
