@@ -13,8 +13,8 @@ std::string shown(const std::string& value) {
 
 } // namespace
 
-void partition_history::sent(const std::string& value, source by, promise asked) {
-    sent_.try_emplace(value, sent_record{by, sent_.size(), asked});
+void partition_history::sent(const std::string& value, source by, promise asked, std::int64_t time) {
+    sent_.try_emplace(value, sent_record{by, sent_.size(), asked, time});
 }
 
 void partition_history::acknowledged(const std::string& value, std::int64_t offset, moment now, faults& wrong) {
@@ -69,13 +69,17 @@ void partition_history::deletion_acknowledged(std::int64_t offset, moment now) {
         if (d.offset == offset) d.told = now;
 }
 
+void partition_history::start_told(std::int64_t offset, moment now) {
+    if (retention_ && offset > last_deletion()) deletions_.push_back({offset, now, now});
+}
+
 std::int64_t partition_history::begins_at(const std::vector<std::string>& found) {
     auto first = std::find_if(found.begin(), found.end(), [](const std::string& v) { return v != deleted; });
     return first - found.begin();
 }
 
 // Between what was told to be deleted and what was asked for at all.
-void partition_history::check_start(std::int64_t start, moment when, faults& wrong) const {
+void partition_history::check_start(std::int64_t start, moment when, std::int64_t wall, faults& wrong) const {
     auto least = begins_at(base_), most = least;
     for (auto& d : deletions_) {
         if (d.told < when) least = std::max(least, d.offset);
@@ -83,8 +87,30 @@ void partition_history::check_start(std::int64_t start, moment when, faults& wro
     }
     if (start < least)
         wrong.push_back(at(start) + "phantom: the deletion of all below " + std::to_string(least) + " was acknowledged, and records are there again");
+    if (start > most && retention_) {
+        if (retention_->ms < 0) return; // how much has to be left was looked at
+        auto young = [&](std::int64_t offset, const std::string& value) {
+            auto sent = sent_.find(value);
+            if (offset < start && sent != sent_.end() && sent->second.time + retention_->ms >= wall)
+                wrong.push_back(at(offset) + "lost: the log begins at " + std::to_string(start) + ", and " + shown(value) + " was too young to go");
+        };
+        for (std::size_t i = 0; i < base_.size(); ++i) young(static_cast<std::int64_t>(i), base_[i]);
+        for (auto* all : {&acknowledged_, &read_})
+            for (auto& [offset, one] : *all) young(offset, one.value);
+        return;
+    }
     if (start > most)
         wrong.push_back(at(most) + "lost: the log begins at " + std::to_string(start) + ", and nobody asked for more than " + std::to_string(most) + " to be deleted");
+}
+
+// Segments go whole, and none that the limit needs. Nothing went with the power here.
+void partition_history::check_kept_bytes(const std::vector<std::string>& found, std::int64_t start, faults& wrong) const {
+    constexpr std::int64_t overhead_bytes_max = 120; // of a record that is alone in its batch
+    std::int64_t left = 0;
+    for (std::size_t i = static_cast<std::size_t>(start); i < found.size(); ++i) left += static_cast<std::int64_t>(found[i].size()) + overhead_bytes_max;
+    if (start > begins_at(base_) && left < retention_->bytes)
+        wrong.push_back(at(start) + "lost: the log begins here and holds at most " + std::to_string(left) + " bytes, of " + std::to_string(retention_->bytes) +
+                        " that it may have");
 }
 
 bool partition_history::on_disk(const std::string& value) const {
@@ -102,11 +128,12 @@ std::int64_t partition_history::flushed_end(moment when) const {
     return end;
 }
 
-void partition_history::check(const std::vector<std::string>& found, ending how, moment when, faults& wrong) const {
+void partition_history::check(const std::vector<std::string>& found, ending how, moment when, faults& wrong, std::int64_t wall) const {
     auto size = static_cast<std::int64_t>(found.size());
     auto flushed = flushed_end(when);
     const auto start = begins_at(found);
-    check_start(start, when, wrong);
+    check_start(start, when, wall, wrong);
+    if (retention_ && retention_->bytes >= 0 && how == ending::kill) check_kept_bytes(found, start, wrong);
     auto compare = [&](std::int64_t offset, const std::string& value, const char* because) {
         if (offset < start || value == deleted) return; // what may be deleted was looked at
         bool there = offset < size && found[static_cast<std::size_t>(offset)] != hole;

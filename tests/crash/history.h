@@ -39,12 +39,18 @@ struct source {
     friend auto operator<=>(const source&, const source&) = default;
 };
 
+// What goes from the front of a log: what is older, or what it has more of; a negative number is no limit.
+struct retention {
+    std::int64_t ms = -1;
+    std::int64_t bytes = -1;
+};
+
 class partition_history {
   public:
     explicit partition_history(std::string name) : name_{std::move(name)} {}
 
     // Every value is sent to one partition only; again only by a producer that numbers its batches.
-    void sent(const std::string& value, source by, promise asked);
+    void sent(const std::string& value, source by, promise asked, std::int64_t time = 0);
     void acknowledged(const std::string& value, std::int64_t offset, moment now, faults& wrong);
     void read(std::int64_t offset, const std::string& value, moment now, faults& wrong);
     void watermark(std::int64_t high, moment now, faults& wrong);
@@ -52,11 +58,16 @@ class partition_history {
     // Records below `offset` were asked to be deleted; from the answer on they stay so. Offsets grow.
     void deletion_sent(std::int64_t offset, moment now) { deletions_.push_back({offset, now, never}); }
     void deletion_acknowledged(std::int64_t offset, moment now);
+    // Records go from its front by themselves, and no others than these.
+    void goes_by_itself(retention by) { retention_ = by; }
+    // Readers were told that it begins here: it stays so.
+    void start_told(std::int64_t offset, moment now);
     std::int64_t highest_watermark() const { return watermarks_.empty() ? static_cast<std::int64_t>(base_.size()) : watermarks_.back().second; }
     std::int64_t last_deletion() const { return deletions_.empty() ? begins_at(base_) : deletions_.back().offset; }
 
     // `found`: what can be read after a crash at `at`, from offset 0 on, with holes, and with `deleted` in front.
-    void check(const std::vector<std::string>& found, ending how, moment at, faults& wrong) const;
+    // `wall`: the time at the crash, for who goes by itself.
+    void check(const std::vector<std::string>& found, ending how, moment at, faults& wrong, std::int64_t wall = 0) const;
     // The broker has started on `found`: it is kept from now on, and what it had not kept may be overwritten.
     void restarted(std::vector<std::string> found);
 
@@ -67,6 +78,7 @@ class partition_history {
         source by;
         std::uint64_t order = 0; // of the first sending
         promise asked = promise::none;
+        std::int64_t time = 0;
     };
     struct told {
         std::string value;
@@ -77,7 +89,8 @@ class partition_history {
         moment sent, told;
     };
     static std::int64_t begins_at(const std::vector<std::string>& found);
-    void check_start(std::int64_t start, moment when, faults& wrong) const;
+    void check_start(std::int64_t start, moment when, std::int64_t wall, faults& wrong) const;
+    void check_kept_bytes(const std::vector<std::string>& found, std::int64_t start, faults& wrong) const;
     std::string at(std::int64_t offset) const { return name_ + " offset " + std::to_string(offset) + ": "; }
     bool on_disk(const std::string& value) const;
     std::int64_t flushed_end(moment when) const;
@@ -90,6 +103,7 @@ class partition_history {
     std::map<std::string, std::int64_t> offsets_;      // … by value
     std::vector<std::pair<moment, std::int64_t>> watermarks_;
     std::vector<deletion> deletions_; // since the last start
+    std::optional<retention> retention_;
     std::size_t acknowledged_total_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "hunt.h"
 
 #include "hunt_clients.h"
+#include "hunt_keyed.h"
 
 #include <array>
 #include <cerrno>
@@ -17,6 +18,7 @@ struct crash_state {
     sim::disk_image image;
     ending how;
     moment at;
+    std::int64_t wall;
     std::uint64_t number;
 };
 
@@ -35,6 +37,9 @@ class run {
         : options_{o}, counts_{counts}, began_{began}, random_{o.seed}, choose_{o.seed ^ 0x5eed}, n_{o.seed, shards()} {
         shape();
         settings(n_);
+        // Always at work here; what a crash leaves is read undisturbed.
+        n_.options.log_initial_task_delay_ms = n_.options.log_retention_check_interval_ms = 3;
+        n_.options.log_cleaner_backoff_ms = 2;
         for (int i = 0; i < 4; ++i) producers_.emplace_back(i, i < 2, static_cast<std::int16_t>(i == 2 ? 1 : static_cast<int>(o.seed % 3) - 1));
     }
 
@@ -56,11 +61,14 @@ class run {
         counts_.commits += know_.commits_told;
         counts_.member_commits += know_.member_commits_told;
         counts_.topic_changes += know_.topic_changes_told;
+        if (know_.newest) counts_.keyed += know_.newest->acknowledged_total();
         for (auto& [at, history] : know_.partitions) counts_.acknowledged += history.acknowledged_total();
         return out;
     }
 
   private:
+    static constexpr std::int64_t hour_ms = 3'600'000; // the simulated day has gone on for so long when a run begins
+    std::int64_t wall() { return n_.w.shard(shard_id{0}).wall().value; }
     std::size_t shards() const { return 1 + options_.seed % 3; }
     void settings(whole_node& n) const {
         if (options_.seed % 2) n.options.log_dirs = {"/data", "/more"};
@@ -69,12 +77,16 @@ class run {
     }
     // What kind of run this is.
     void shape() {
-        know_.topics = {{"flows", 3, "acks"}, {"kept", 1, "flush"}, {"loose", 1, "cache"}, {"shrinks", 1, "acks"}};
+        know_.topics = {{"flows", 3, "acks"}, {"kept", 1, "flush"}, {"loose", 1, "cache", false}, {"shrinks", 1, "acks", false}};
         value_bytes_ = options_.seed % 5 == 0 ? 6'000 : options_.seed % 5 == 1 ? 900 : 60;
+        // One kind of cleanup in each run: two would make each state a third dearer.
+        const auto kind = options_.seed / 2 % 4;
+        if (kind % 2 == 0) know_.newest.emplace(keyed_writer::topic);
+        else know_.topics.insert(know_.topics.end() - 1, {"ages", 1, "acks", false, kind == 1 ? retention{.ms = hour_ms - 20'000} : retention{.bytes = 3'000}});
         steps_ = value_bytes_ > 1'000 ? 40 : 70;
         fails_ = options_.seed % 4 == 3;
         n_.w.network().lose(options_.seed % 7 == 3 ? 20 : 0);
-        look_one_in_ = value_bytes_ > 1'000 ? 3 : 2;
+        look_one_in_ = value_bytes_ > 1'000 ? 4 : 3;
     }
 
     void lives() {
@@ -93,6 +105,7 @@ class run {
             n_.w.disk().before_change = nullptr;
             look_at_states();
             if (!know_.wrong.empty()) return;
+            for (auto& host : n_.node->hosts()) counts_.compactions += host->keeper().stats().compactions.read();
             end();
             if (!know_.wrong.empty()) return;
         }
@@ -123,6 +136,7 @@ class run {
         time_ += static_cast<std::int64_t>(random_.next() % 400);
         for (auto& p : producers_)
             if (random_.next() % 2) p.act(n_, know_, random_, value_bytes_, time_);
+        if (know_.newest && random_.next() % 2) keyed_.act(n_, *know_.newest, know_.now, know_.wrong, random_, value_bytes_, time_);
         if (random_.next() % 3 == 0) reader_.act(n_, know_, random_);
         if (random_.next() % 4 == 0) committer_.act(n_, know_, random_);
         if (random_.next() % 4 == 0) member_.act(n_, know_, random_);
@@ -137,6 +151,7 @@ class run {
     }
     void hear() {
         for (auto& p : producers_) p.hear(know_);
+        if (know_.newest) keyed_.hear(*know_.newest, know_.now, know_.wrong);
         reader_.hear(know_);
         committer_.hear(know_);
         member_.hear(know_);
@@ -145,6 +160,7 @@ class run {
     }
     void forget_clients() {
         for (auto& p : producers_) p.forget();
+        keyed_.forget();
         reader_.forget();
         committer_.forget();
         member_.forget();
@@ -162,16 +178,29 @@ class run {
         bt::wire c{n_};
         if (life == 0) {
             for (auto& t : know_.topics) {
-                auto made = bt::create(c, t.name, t.partitions, {{"segment.ms", "1500"}, {"millrace.durability", t.durability}});
+                auto made = bt::create(c, t.name, t.partitions,
+                                       {{"segment.ms", "1500"}, {"millrace.durability", t.durability}, {"file.delete.delay.ms", "5"},
+                                        {"retention.ms", std::to_string(t.goes.ms)}, {"retention.bytes", std::to_string(t.goes.bytes)}});
                 if (made != kafka::error_code::none) throw std::runtime_error("a topic cannot be made");
-                for (std::int32_t p = 0; p < t.partitions; ++p) (void)know_.of(t.name, p);
+                for (std::int32_t p = 0; p < t.partitions; ++p)
+                    if (auto& history = know_.of(t.name, p); t.goes.ms >= 0 || t.goes.bytes >= 0) history.goes_by_itself(t.goes);
+            }
+            if (know_.newest) {
+                auto made = bt::create(c, keyed_writer::topic, 1,
+                                       {{"segment.ms", "1500"}, {"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0.01"},
+                                        {"delete.retention.ms", "0"}, {"file.delete.delay.ms", "5"}});
+                if (made != kafka::error_code::none) throw std::runtime_error("a topic cannot be made");
             }
             find_coordinator(c);
             return true;
         }
-        auto found = look(c, n_, how_ended_, know_.now, know_.wrong);
+        auto found = look(c, n_, how_ended_, know_.now, know_.wrong, wall());
         if (!know_.wrong.empty()) return false;
-        for (auto& [at, values] : found) know_.of(at.first, at.second).restarted(values);
+        for (auto& [at, values] : found) {
+            if (at.first == keyed_writer::topic) know_.newest->restarted(values);
+            else know_.of(at.first, at.second).restarted(values);
+            if (at.first == "ages") counts_.aged += static_cast<std::uint64_t>(std::count(values.begin(), values.end(), deleted));
+        }
         know_.commits.restarted(read_commit(c, n_, committer::group, committer::topic, know_.wrong));
         know_.member_commits.restarted(read_commit(c, n_, member::group, member::topic, know_.wrong));
         for (auto& [name, history] : know_.changing) history.restarted(n_.topic(name) != nullptr);
@@ -220,7 +249,7 @@ class run {
                 std::optional<sim::survival> left;
                 // Most of the bugs that there are show where some survives and some does not.
                 if (!kill) left = mode < sim::survivals ? static_cast<sim::survival>(mode) : sim::survival::any;
-                states_.push_back({n_.w.disk().after_crash(left, seed), kill ? ending::kill : ending::power_cut, know_.now, last_state_});
+                states_.push_back({n_.w.disk().after_crash(left, seed), kill ? ending::kill : ending::power_cut, know_.now, wall(), last_state_});
             }
             if (kill) break; // one state, however often it is asked for
         }
@@ -267,7 +296,7 @@ class run {
             return;
         }
         bt::wire c{after};
-        auto found = look(c, after, how, s.at, know_.wrong);
+        auto found = look(c, after, how, s.at, know_.wrong, s.wall);
         for (auto& [at, values] : found) counts_.compared += values.size();
         auto committed = read_commit(c, after, committer::group, committer::topic, know_.wrong);
         know_.commits.check(committed, s.at, know_.wrong);
@@ -293,7 +322,7 @@ class run {
         }
         auto after = read_everything(c, partitions(), know_.wrong);
         for (auto& [at, values] : after) {
-            auto& old = before.at(at);
+            auto& old = before.at(at); // nothing goes by itself here
             if (values.size() < old.size() || !std::equal(old.begin(), old.end(), values.begin()))
                 know_.wrong.push_back(at.first + "-" + std::to_string(at.second) + ": inconsistent: what was there changes as producers go on");
             std::map<std::string, int> times;
@@ -311,14 +340,20 @@ class run {
         return all;
     }
     // Everything that a started broker shows, against what was told before `at`.
-    contents look(bt::wire& c, whole_node& n, ending how, moment at, faults& wrong) {
+    contents look(bt::wire& c, whole_node& n, ending how, moment at, faults& wrong, std::int64_t wall) {
         for (auto& [name, history] : know_.changing) history.check(n.topic(name) != nullptr, at, wrong);
         for (auto& [where, history] : know_.partitions)
             if (!n.topic(where.first)) wrong.push_back("topic " + where.first + ": lost");
+        if (know_.newest && !n.topic(keyed_writer::topic)) wrong.push_back(std::string{"topic "} + keyed_writer::topic + ": lost");
         if (!wrong.empty()) return {};
-        auto found = read_everything(c, partitions(), wrong);
+        auto all = partitions();
+        if (know_.newest) all.emplace_back(keyed_writer::topic, 0);
+        auto found = read_everything(c, all, wrong);
         if (!wrong.empty()) return found;
-        for (auto& [where, values] : found) know_.of(where.first, where.second).check(values, how, at, wrong);
+        for (auto& [where, values] : found) {
+            if (where.first == keyed_writer::topic) know_.newest->check(values, at, wrong);
+            else know_.of(where.first, where.second).check(values, how, at, wrong, wall);
+        }
         return found;
     }
 
@@ -334,6 +369,7 @@ class run {
     committer committer_;
     member member_;
     deleter deleter_;
+    keyed_writer keyed_;
     topic_changer topics_;
     std::size_t value_bytes_ = 0;
     int steps_ = 0;

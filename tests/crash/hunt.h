@@ -28,6 +28,8 @@ struct hunt_counts {
     std::uint64_t crashes = 0;               // of the run itself, at which it went on
     std::uint64_t acknowledged = 0;          // records
     std::uint64_t deletions = 0, commits = 0, member_commits = 0, topic_changes = 0; // acknowledged
+    std::uint64_t keyed = 0;                 // records of the compacted topic, acknowledged
+    std::uint64_t compactions = 0, aged = 0; // rounds; records that went by retention, as far as was seen
     std::uint64_t compared = 0;              // records read from crash states
     std::unordered_set<std::uint64_t> distinct; // hashes of the disks
 };

@@ -1,4 +1,4 @@
-// The clients of a hunt: producers, a reader, one who deletes records, a committer of offsets, a member of a group that commits as such,
+// The clients of a hunt, but for the writer of keys (hunt_keyed.h): producers, a reader, one who deletes records, a committer of offsets, a member of a group that commits as such,
 // and one who makes and deletes topics. Each is moved on from
 // outside (`act`), never waits, and writes what it was told into the histories.
 // Owner: the hunt; the test's thread; their connections end before the node does.
@@ -22,6 +22,8 @@ struct topic_plan {
     std::string name;
     int partitions = 1;
     std::string durability = "acks"; // millrace.durability
+    bool numbered = true;            // producers that number their batches write to it
+    retention goes = {};             // by itself
 
     promise asked(std::int16_t acks) const {
         if (durability == "flush") return promise::on_disk; // nothing is shown before
@@ -34,9 +36,10 @@ struct topic_plan {
 struct knowledge {
     moment now = 1;
     faults wrong;
-    std::vector<topic_plan> topics; // of the last one records are deleted, the one before does not flush
+    std::vector<topic_plan> topics; // of the last one records are deleted
     std::map<std::pair<std::string, std::int32_t>, partition_history> partitions;
     std::map<std::string, topic_history> changing; // topics that come and go
+    std::optional<key_history> newest; // of the compacted topic
     commit_history commits{"group readers"}, member_commits{"group members"};
     std::uint64_t deletions_told = 0, commits_told = 0, member_commits_told = 0, topic_changes_told = 0;
 
@@ -75,8 +78,9 @@ class producer {
         if (!c_ || c_->ended()) connect(n);
         // What a power cut took from a producer that numbers its batches it would have to begin anew for, and of what was deleted nobody
         // can say whether it is there once.
-        auto usable = k.topics.size() - (idempotent_ ? 2 : 0);
-        auto& topic = k.topics[random.next() % usable];
+        auto usable = idempotent_ ? static_cast<std::size_t>(std::count_if(k.topics.begin(), k.topics.end(), [](auto& t) { return t.numbered; }))
+                                  : k.topics.size();
+        auto& topic = k.topics[random.next() % usable]; // those come first
         auto partition = static_cast<std::int32_t>(random.next() % static_cast<std::uint64_t>(topic.partitions));
         auto& open = open_[{topic.name, partition}];
         if (open >= in_flight_max || waiting_.size() > 20) return;
@@ -85,7 +89,7 @@ class producer {
         for (std::uint64_t i = 0; i < count; ++i) {
             auto value = std::to_string(number_) + "." + std::to_string(values_++) + " of " + topic.name + "-" + std::to_string(partition) + " ";
             value.append(random.next() % (value_bytes + 1), static_cast<char>('a' + random.next() % 26));
-            k.of(topic.name, partition).sent(value, source{number_, idempotent_ ? 0 : stream_}, topic.asked(acks_));
+            k.of(topic.name, partition).sent(value, source{number_, idempotent_ ? 0 : stream_}, topic.asked(acks_), time);
             b.values.push_back(std::move(value));
         }
         sequences_[{topic.name, partition}] += static_cast<int>(count);
@@ -183,8 +187,9 @@ class reader {
             auto answer = c_->next<kafka::fetch_response>();
             for (auto& [at, part] : read_fetch(answer->message, k.wrong)) {
                 auto& history = k.of(at.first, at.second);
-                if (part.code == kafka::error_code::offset_out_of_range) next_[at] = history.last_deletion();
+                if (part.code == kafka::error_code::offset_out_of_range) next_[at] = history.last_deletion() + (next_[at] == history.last_deletion());
                 if (part.code != kafka::error_code::none) continue;
+                history.start_told(part.log_start, k.now++);
                 history.watermark(part.high_watermark, k.now++, k.wrong);
                 for (auto& r : part.records) {
                     if (r.offset < asked_[at]) continue; // of the batch that holds the first one

@@ -126,13 +126,14 @@ int main(int argc, char** argv) {
     auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     // One line that tools/test crash adds up.
     std::printf("{\"runs\": %llu, \"states\": %llu, \"kills\": %llu, \"power_cuts\": %llu, \"distinct\": %zu, \"cut_again\": %llu, \"went_on\": %llu, "
-                "\"crashes\": %llu, \"acknowledged\": %llu, \"deletions\": %llu, \"commits\": %llu, \"member_commits\": %llu, \"topic_changes\": %llu, \"read_back\": %llu, \"seconds\": %.1f, \"wrong\": %d}\n",
+                "\"crashes\": %llu, \"acknowledged\": %llu, \"deletions\": %llu, \"commits\": %llu, \"member_commits\": %llu, \"topic_changes\": %llu, \"keyed\": %llu, \"compactions\": %llu, \"aged\": %llu, \"read_back\": %llu, \"seconds\": %.1f, \"wrong\": %d}\n",
                 static_cast<unsigned long long>(runs), static_cast<unsigned long long>(counts.kills + counts.power_cuts),
                 static_cast<unsigned long long>(counts.kills), static_cast<unsigned long long>(counts.power_cuts), counts.distinct.size(),
                 static_cast<unsigned long long>(counts.twice), static_cast<unsigned long long>(counts.went_on),
                 static_cast<unsigned long long>(counts.crashes), static_cast<unsigned long long>(counts.acknowledged),
                 static_cast<unsigned long long>(counts.deletions), static_cast<unsigned long long>(counts.commits),
                 static_cast<unsigned long long>(counts.member_commits), static_cast<unsigned long long>(counts.topic_changes),
+                static_cast<unsigned long long>(counts.keyed), static_cast<unsigned long long>(counts.compactions), static_cast<unsigned long long>(counts.aged),
                 static_cast<unsigned long long>(counts.compared), took, found ? 1 : 0);
     return found ? 1 : 0;
 }

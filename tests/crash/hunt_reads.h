@@ -8,6 +8,8 @@
 #include "history.h"
 #include "kafka/messages/list_offsets.h"
 #include "kafka/messages/offset_fetch.h"
+#include "key_history.h"
+#include "records/compression.h"
 
 namespace millrace::crash {
 
@@ -17,6 +19,8 @@ struct read_record {
     std::int64_t offset;
     std::string value;
 };
+
+inline constexpr std::size_t decompressed_bytes_max = 1 << 20;
 
 inline std::vector<read_record> read_batches(bytes_view left, const std::string& name, faults& wrong) {
     std::vector<read_record> out;
@@ -35,10 +39,21 @@ inline std::vector<read_record> read_batches(bytes_view left, const std::string&
             return out;
         }
         if (b.base_offset().value < end) wrong.push_back(name + ": corrupt: offsets go back within an answer");
-        records::record_iterator walk{b.payload(), b.record_count()};
+        records::byte_buffer plain;
+        bytes_view payload = b.payload();
+        if (b.is_compressed()) {
+            records::decompressor unpack;
+            if (!unpack.run(b.codec().value_or(records::codec::none), payload, decompressed_bytes_max, plain)) {
+                wrong.push_back(name + " offset " + std::to_string(b.base_offset().value) + ": corrupt: a batch was served that cannot be decompressed");
+                return out;
+            }
+            payload = {plain.data(), plain.size()};
+        }
+        records::record_iterator walk{payload, b.record_count()};
         records::record_view one;
         while (walk.next(one))
-            out.push_back({(b.base_offset() + one.offset_delta).value, std::string{as_text(one.value.value_or(bytes_view{}))}});
+            out.push_back({(b.base_offset() + one.offset_delta).value,
+                           one.value ? std::string{as_text(*one.value)} : key_history::shown_removal(std::string{as_text(one.key.value_or(bytes_view{}))})});
         if (!out.empty()) end = out.back().offset + 1;
         left = left.subspan(size);
     }
@@ -48,6 +63,7 @@ inline std::vector<read_record> read_batches(bytes_view left, const std::string&
 struct partition_read {
     kafka::error_code code = kafka::error_code::none;
     std::int64_t high_watermark = -1;
+    std::int64_t log_start = -1;
     std::vector<read_record> records;
 };
 using answer_read = std::map<std::pair<std::string, std::int32_t>, partition_read>;
@@ -60,6 +76,7 @@ inline answer_read read_fetch(const kafka::fetch_response& r, faults& wrong) {
             auto& into = out[{topic, p.partition_index.value}];
             into.code = p.error_code;
             into.high_watermark = p.high_watermark.value;
+            into.log_start = p.log_start_offset.value;
             into.records = read_batches(p.records.bytes(), topic + "-" + std::to_string(p.partition_index.value), wrong);
         }
     return out;
@@ -103,9 +120,9 @@ inline contents read_everything(bt::wire& c, const std::vector<std::pair<std::st
         for (auto& [at, part] : read_fetch(answer->message, wrong)) {
             auto& into = out[at];
             auto name = at.first + "-" + std::to_string(at.second);
-            if (part.code == kafka::error_code::offset_out_of_range && into.empty()) {
+            if (part.code == kafka::error_code::offset_out_of_range) { // or retention was quicker
                 auto start = earliest(c, at.first, at.second);
-                if (start > 0) {
+                if (start > static_cast<std::int64_t>(into.size())) {
                     into.assign(static_cast<std::size_t>(start), deleted);
                     left.push_back(at);
                     continue;

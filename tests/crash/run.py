@@ -73,9 +73,10 @@ def simulated(tally, states, seconds, first):
     print(f"     simulated: {sums['states']} crash states ({sums['power_cuts']} power cuts, {sums['kills']} kills; {sums['distinct']} of "
           f"the disks differ; {sums['cut_again']} were cut again while they started, in {sums['went_on']} producers went on) of {sums['runs']} "
           f"runs with {sums['crashes']} crashes of their own; {sums['acknowledged']} records, {sums['deletions']} deletions, {sums['commits']} "
-          f"commits, {sums['member_commits']} of members and {sums['topic_changes']} topic changes acknowledged, {sums['read_back']} records read back; "
+          f"commits, {sums['member_commits']} of members and {sums['topic_changes']} topic changes acknowledged, {sums['keyed']} of keys, of which "
+          f"{sums['compactions']} rounds of compaction took some, {sums['aged']} gone by retention, {sums['read_back']} records read back; "
           f"{time.monotonic() - began:.0f} s")
-    unheard = [name for name in ("deletions", "commits", "member_commits", "topic_changes") if not sums[name]]
+    unheard = [name for name in ("deletions", "commits", "member_commits", "topic_changes", "keyed", "compactions", "aged") if not sums[name]]
     tally.tell(not unheard, "every kind of client was acknowledged something" + (f", but {', '.join(unheard)}" if unheard else ""))
     tally.tell(sums["wrong"] == 0 and sums["states"] >= states, f"{sums['states']} simulated crash states, {states} wanted")
     return sums["states"]
