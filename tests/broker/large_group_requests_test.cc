@@ -1,10 +1,13 @@
 // Requests of tens of thousands of parts: they are answered whole, and nobody waits for them as long as they take.
+#include "kafka/messages/consumer_group_describe.h"
+#include "kafka/messages/consumer_group_heartbeat.h"
 #include "kafka/messages/delete_groups.h"
 #include "kafka/messages/leave_group.h"
 #include "large_requests.h"
 #include "server/aside.h"
 #include "sim/seeds.h"
 
+#include <algorithm>
 #include <array>
 
 using namespace millrace;
@@ -206,4 +209,36 @@ TEST_CASE("node: of many assignments each member gets its own, and of several fo
     auto synced = n.c.ask<kafka::sync_group_response>(sync, sync_version);
     CHECK(synced->message.error_code == error_code::none);
     CHECK(as_text(synced->message.assignment) == "last");
+}
+
+TEST_CASE("node: a member that names tens of thousands of topics has those that exist, and a description names all of them") {
+    one_shard n{1};
+    std::vector<std::string> made;
+    for (std::size_t i = 0; i < many; ++i) made.push_back("u" + std::to_string(i));
+    std::vector<std::string_view> names{made.begin(), made.end()};
+    names.push_back("t");
+    kafka::consumer_group_heartbeat_request in;
+    in.group_id = "names";
+    in.member_id = "m";
+    in.member_epoch = 0;
+    in.rebalance_timeout_ms = 60'000;
+    in.subscribed_topic_names = names;
+    in.topic_partitions = decltype(in.topic_partitions){};
+    auto told = n.c.ask<kafka::consumer_group_heartbeat_response>(in, 1);
+    CHECK(told->message.error_code == error_code::none);
+
+    const std::string_view group = "names";
+    kafka::consumer_group_describe_request wanted;
+    wanted.group_ids = {&group, 1};
+    auto described = n.c.ask<kafka::consumer_group_describe_response>(wanted, 1);
+    REQUIRE(described->message.groups.size() == 1);
+    const auto& g = described->message.groups[0];
+    CHECK(g.error_code == error_code::none);
+    REQUIRE(g.members.size() == 1);
+    const auto& m = g.members[0];
+    CHECK(m.subscribed_topic_names.size() == many + 1);
+    CHECK(std::is_sorted(m.subscribed_topic_names.begin(), m.subscribed_topic_names.end()));
+    REQUIRE(m.assignment.topic_partitions.size() == 1);
+    CHECK(m.assignment.topic_partitions[0].topic_name == "t");
+    CHECK(m.assignment.topic_partitions[0].partitions.size() == partitions);
 }

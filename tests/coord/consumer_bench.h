@@ -97,7 +97,7 @@ struct consumer_bench : bench {
     static consumer_heartbeat_request joining(const std::string& group, const client_member& m) {
         auto r = from(group, m);
         r.rebalance_timeout_ms = 60'000;
-        r.topics = m.topics;
+        r.topics.emplace(m.topics);
         r.owned.emplace();
         return r;
     }

@@ -16,9 +16,10 @@ struct simulation {
     std::map<std::string, client_member> members;
     int made = 0;
 
-    // In every other world assignments are computed aside, and are there some time later.
+    // In every other world assignments are computed aside, and are there some time later; topics are looked up so in some of both.
     explicit simulation(std::uint64_t seed) : random{seed} {
         if (seed % 2) b.settings.assignment_steps_at_once_max = 0;
+        if (seed % 4 < 2) b.settings.topics_at_once_max = 0;
         b.put("t0", 5);
         b.put("t1", 3);
     }
@@ -64,7 +65,7 @@ struct simulation {
             if (auto* m = any()) {
                 auto r = b.beating("g", *m);
                 m->topics = some_topics();
-                r.topics = m->topics;
+                r.topics.emplace(m->topics);
                 auto said = b.hear(*m, b.say(r));
                 if (said.error) beat(*m);
             }

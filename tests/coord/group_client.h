@@ -204,7 +204,7 @@ inline task<bool> beat_consumers(group_client& c) {
     if (joining) {
         c.owned.clear();
         r.rebalance_timeout_ms = 20'000;
-        r.topics.emplace({h.topic});
+        r.topics.emplace({std::string_view{h.topic}});
         r.owned.emplace();
     } else if (c.tell_owned) {
         auto& owned = r.owned.emplace();

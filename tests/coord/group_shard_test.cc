@@ -28,7 +28,7 @@ TEST_CASE("group partition: an assignment that is computed off the loop is given
         r.group = h.group;
         r.member_id = "m";
         r.rebalance_timeout_ms = 60'000;
-        r.topics.emplace().push_back(h.topic);
+        r.topics.emplace({std::string_view{h.topic}});
         r.owned.emplace();
         return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(r, now)};
     };
@@ -92,7 +92,7 @@ TEST_CASE("group partition: on a full disk the state is read again once a second
         r.group = h.group;
         r.member_id = "m" + std::to_string(asked);
         r.rebalance_timeout_ms = 60'000;
-        r.topics.emplace().push_back(h.topic);
+        r.topics.emplace({std::string_view{h.topic}});
         r.owned.emplace();
         return coord::result<coord::consumer_heartbeat_answer>{at.consumer_heartbeat(r, now)};
     };

@@ -71,6 +71,7 @@ struct group_world {
         constexpr migration_policy policies[] = {migration_policy::disabled, migration_policy::upgrade, migration_policy::downgrade};
         if (chance(20)) settings.consumer_migration = policies[below(3)];
         if (chance(50)) settings.assignment_steps_at_once_max = 0; // each is computed off the loop
+        if (of.seed % 3 == 0) settings.topics_at_once_max = 0;     // and topics are looked up there
         w.run(make_root(w.disk()));
     }
 

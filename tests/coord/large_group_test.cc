@@ -161,7 +161,7 @@ TEST_CASE("large group: one with more metadata than a conversion may have is not
     r.group = "g";
     r.member_id = "new";
     r.rebalance_timeout_ms = 60'000;
-    r.topics.emplace().push_back("t");
+    r.topics.emplace({"t"});
     r.owned.emplace();
     auto said = b.at->consumer_heartbeat(r, b.now);
     CHECK(said.error == errc::record_too_large);

@@ -5,13 +5,14 @@
 #pragma once
 
 #include "coord/group/assignor.h"
+#include "coord/group/consumer_group.h"
 
 namespace millrace::coord {
 
 struct assignment_job {
     struct member {
         std::string id, instance_id;
-        std::vector<topic_id> topics;
+        found_topics topics;
         partition_set current;
     };
 
@@ -20,12 +21,10 @@ struct assignment_job {
     std::int32_t epoch = 0;   // the group's, which the assignment is for
     assignor how = nullptr;
     std::vector<member> members;
-    std::map<topic_id, std::int32_t> partition_counts; // of all their topics
-    assignment targets;                                // by member, once it is over
+    std::size_t steps = 0;   // an upper bound on what the assignors do
+    assignment targets;      // by member, once it is over
     bool over = false;
 
-    // An upper bound on what the assignors do.
-    std::size_t steps() const;
     void run(std::size_t steps_max); // all of it, in one go
 };
 

@@ -20,9 +20,10 @@ consumer_heartbeat_answer coordinator::consumer_heartbeat(const consumer_heartbe
     return consumers_.heartbeat(r, now);
 }
 
-result<described_consumer_group> coordinator::describe_consumer(const std::string& id) const {
+result<described_consumer_group> coordinator::describe_consumer(const std::string& id, const std::optional<std::string>& after,
+                                                                std::size_t parts_max) const {
     if (find(id)) return std::unexpected{errc::inconsistent_protocol};
-    return consumers_.describe(id);
+    return consumers_.describe(id, after, parts_max);
 }
 
 bool coordinator::speaks_consumer(std::string_view group) const {

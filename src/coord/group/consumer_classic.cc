@@ -2,7 +2,6 @@
 // migration). Each is led through the same steps as the others: a join is the heartbeat with which it says what it owns, what a
 // sync tells it is the assignment, and it is asked to join again whenever there is more to do. Their generation is their epoch.
 #include "coord/group/consumer_coordinator.h"
-#include "coord/group/sorted_once.h"
 
 #include <algorithm>
 
@@ -71,8 +70,7 @@ std::optional<errc> consumer_coordinator::join_group(consumer_group& g, join_cal
     if (c.instance_id) next.instance_id = c.instance_id;
     if (said->rack) next.rack_id = said->rack;
     if (c.rebalance_timeout >= runtime::milliseconds{0}) next.rebalance_timeout_ms = static_cast<std::int32_t>(c.rebalance_timeout.count());
-    next.topics = said->topics;
-    sort_once(next.topics);
+    next.topics = topic_list{said->topics};
     next.regex.reset(); // a classic member looks for topics itself
     next.client_id = c.client_id;
     next.client_host = c.client_host;

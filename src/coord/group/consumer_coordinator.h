@@ -21,7 +21,7 @@
 namespace millrace::coord {
 
 // What no decision waits for. Each has `run(steps_max)` and `over`.
-using work_aside = std::variant<topic_search, assignment_job>;
+using work_aside = std::variant<topic_search, topic_look_up, assignment_job>;
 
 class consumer_coordinator {
   public:
@@ -56,7 +56,8 @@ class consumer_coordinator {
     std::size_t size() const { return groups_.size(); }
     const consumer_groups& all() const { return groups_; }
 
-    result<described_consumer_group> describe(const std::string& id) const;
+    // Members behind `after`, or from the first on, until they have about `parts_max` parts.
+    result<described_consumer_group> describe(const std::string& id, const std::optional<std::string>& after, std::size_t parts_max) const;
     std::optional<errc> check_commit(const consumer_group& g, const commit_request& r) const;
     // One partition of a commit that `check_commit` let pass.
     bool may_commit(const consumer_group& g, const commit_request& r, const commit_request::entry& e) const;
@@ -73,11 +74,13 @@ class consumer_coordinator {
     // Looks at `members_max` members at most.
     void on_time(moment now, std::size_t members_max);
 
-    // What is to be done off the loop, slice by slice and by turns, and then told by `done`. consumer_regex.cc, consumer_target.cc
+    // What is to be done off the loop, slice by slice and by turns, and then told by `done`. consumer_regex.cc, consumer_topics.cc,
+    // consumer_target.cc
     bool has_work() const { return !work_.empty(); }
     std::optional<work_aside> take_work();
     void put_back(work_aside&& w) { work_.push_back(std::move(w)); }
     void done(const topic_search& s, moment now);
+    void done(const topic_look_up& looked, moment now);
     void done(const assignment_job& job, moment now);
 
     void replay(bytes_view key, std::optional<bytes_view> value) { replay_consumer_record(groups_, key, value); }
@@ -114,16 +117,16 @@ class consumer_coordinator {
     // consumer_regex.cc
     void look_for_topics(consumer_group& g, const consumer_heartbeat_request& fresh, moment now);
     void forget_regex(consumer_group& g, const std::optional<std::string>& regex);
-    // consumer_target.cc
-    std::uint64_t hash_of_topics(const consumer_group& g) const;
+    // consumer_topics.cc
+    void look_up_topics(consumer_group& g);
     bool topics_changed(consumer_group& g);
+    // consumer_target.cc
     void bump_epoch(consumer_group& g);
     bool assignment_is_due(const consumer_group& g, moment now) const;
     void assign(consumer_group& g, moment now);
     assignment_job assignment_of(const consumer_group& g);
     void take_targets(consumer_group& g, const assignment_job& job, moment now);
     std::string assignor_of(const consumer_group& g) const;
-    std::set<topic_id> existing_topics(const consumer_group& g, const consumer_member& m) const;
 
     const group_settings& settings_;
     runtime::random& random_;

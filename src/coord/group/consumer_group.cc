@@ -51,19 +51,49 @@ const consumer_member* consumer_group::owner_of(const topic_id& topic, std::int3
     return at == of_topic->second.end() ? nullptr : at->second;
 }
 
-std::set<std::string> consumer_group::subscribed_topics() const {
-    std::set<std::string> out;
-    for (const auto& [name, count] : subscribed) out.insert(name);
+void subscribed_topics::unite() {
+    std::size_t names = 0;
+    for (const auto& list : lists_) names += list.size();
+    if (lists_.size() <= lists_max || names > lists_.size() * names_united_max) return;
+    std::vector<std::string_view> all;
+    for (const auto& list : lists_) all.insert(all.end(), list.names().begin(), list.names().end());
+    lists_ = {topic_list{std::move(all)}};
+}
+
+subscribed_topics consumer_group::topics_in_use() const {
+    subscribed_topics out;
+    for (const auto& [list, those] : subscribed) out.add(list);
     for (const auto& [regex, count] : regexes)
-        if (auto at = resolved.find(regex); at != resolved.end()) out.insert(at->second.topics.begin(), at->second.topics.end());
+        if (auto at = resolved.find(regex); at != resolved.end()) out.add(at->second.topics);
+    out.unite();
     return out;
 }
 
-bool consumer_group::subscribes(const consumer_member& m, const std::string& topic) const {
-    if (std::binary_search(m.topics.begin(), m.topics.end(), topic)) return true;
-    if (!m.regex) return false;
-    auto at = resolved.find(*m.regex);
-    return at != resolved.end() && at->second.topics.contains(topic);
+bool consumer_group::subscribes() const {
+    return !subscribed.empty() || std::any_of(regexes.begin(), regexes.end(), [&](const auto& regex) {
+        auto at = resolved.find(regex.first);
+        return at != resolved.end() && !at->second.topics.empty();
+    });
+}
+
+bool consumer_group::knows_topics() const {
+    return std::all_of(subscribed.begin(), subscribed.end(), [](const auto& list) { return list.second.seen.topics != nullptr; }) &&
+           std::all_of(resolved.begin(), resolved.end(), [](const auto& regex) { return regex.second.seen.topics != nullptr; });
+}
+
+wanted_topics consumer_group::wanted_by(const consumer_member& m, const cluster::image& existing) const {
+    wanted_topics out{existing, m.topics};
+    if (m.regex)
+        if (auto at = resolved.find(*m.regex); at != resolved.end()) out.matching = &at->second.topics;
+    return out;
+}
+
+found_topics consumer_group::found_for(const consumer_member& m) const {
+    found_topics out;
+    if (auto at = subscribed.find(m.topics); at != subscribed.end()) out.named = at->second.seen.topics;
+    if (m.regex)
+        if (auto at = resolved.find(*m.regex); at != resolved.end()) out.matching = at->second.seen.topics;
+    return out;
 }
 
 bool consumer_group::supports(std::string_view type, const std::vector<offered_protocol>& offered) const {
@@ -90,7 +120,6 @@ std::string_view consumer_group::state_name() const {
 }
 
 void consumer_group::forget(const consumer_member& m) {
-    for (const auto& topic : m.topics) count_down(subscribed, topic);
     if (m.regex && !m.regex->empty()) count_down(regexes, *m.regex);
     if (m.classic) {
         --classic_members;
@@ -112,7 +141,6 @@ void consumer_group::forget(const consumer_member& m) {
 }
 
 void consumer_group::remember(consumer_member& m) {
-    for (const auto& topic : m.topics) ++subscribed[topic];
     if (m.regex && !m.regex->empty()) ++regexes[*m.regex];
     if (m.classic) {
         ++classic_members;
@@ -122,6 +150,18 @@ void consumer_group::remember(consumer_member& m) {
         for (const auto& [topic, partitions] : *part)
             for (const auto& [partition, epoch] : partitions) owners[topic][partition] = &m;
     if (m.instance_id) static_members[*m.instance_id] = m.id;
+}
+
+void consumer_group::subscribe(consumer_member& m) {
+    if (m.topics.empty()) return;
+    auto at = subscribed.try_emplace(m.topics).first;
+    m.topics = at->first;
+    ++at->second.members;
+}
+
+void consumer_group::unsubscribe(const topic_list& list) {
+    auto at = subscribed.find(list);
+    if (at != subscribed.end() && --at->second.members == 0) subscribed.erase(at);
 }
 
 } // namespace millrace::coord

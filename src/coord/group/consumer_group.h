@@ -1,11 +1,12 @@
 // The state of one consumer group (KIP-848): its members and what each subscribes to, owns and is to own.
 // Owner: the coordinator of its partition; one shard.
-// Invariant: `owners` has exactly the partitions that members own or still have to give up; `subscribed` counts the members'
-// topic names, `supporters` the protocols of those that speak the classic protocol; static_members names members that exist.
-// A member's parts change only between `forget` and `remember`.
+// Invariant: `owners` has exactly the partitions that members own or still have to give up; `subscribed` counts the members
+// by their lists of topics, `supporters` the protocols of those that speak the classic protocol; static_members names members that exist.
+// A member's parts change only between `forget` and `remember`, except for its list, which `subscribe` counts and `unsubscribe` no more.
 #pragma once
 
 #include "coord/group/consumer_requests.h"
+#include "coord/group/known_topics.h"
 
 #include <algorithm>
 #include <set>
@@ -45,7 +46,7 @@ struct classic_part {
 struct consumer_member {
     std::string id, client_id, client_host;
     std::optional<std::string> instance_id, rack_id, regex, assignor;
-    std::vector<std::string> topics; // ascending, each once
+    topic_list topics;
     std::int32_t rebalance_timeout_ms = -1;
     std::optional<classic_part> classic;
     member_progress at;
@@ -62,11 +63,55 @@ struct consumer_member {
     bool same_metadata(const consumer_member& other) const;
 };
 
+// What is known of a list's topics, and of which image: its number, as in the group.
+struct seen_topics {
+    known_topics_ptr topics; // null: nobody has looked yet
+    std::uint64_t image = 0;
+};
+
+struct subscribed_list {
+    std::size_t members = 0;
+    seen_topics seen;
+};
+
 struct resolved_regex {
-    std::set<std::string> topics;
+    topic_list topics;
     std::int64_t version = 0; // Kafka's offset of the metadata; here nothing
     timestamp_ms at{0};
-    std::uint64_t image_seen = 0; // as in the group
+    std::uint64_t image_seen = 0; // that was searched, as in the group
+    seen_topics seen;
+};
+
+// The topics that one member wants and that exist: by asking for one, whether somebody has looked for all of them or not.
+struct wanted_topics {
+    const cluster::image& existing;
+    const topic_list& named;
+    const topic_list* matching = nullptr; // the regular expression; null: none
+
+    bool contains(const topic_id& id) const {
+        const auto* t = existing.find(id);
+        return t && (named.contains(t->name) || (matching && matching->contains(t->name)));
+    }
+};
+// All of them, as somebody has found them.
+struct found_topics {
+    known_topics_ptr named, matching; // null: none
+};
+
+// Topics that anyone in a group subscribes to.
+class subscribed_topics {
+  public:
+    void add(const topic_list& list) { lists_.push_back(list); }
+    // Many short lists become one.
+    void unite();
+    bool contains(std::string_view name) const {
+        return std::any_of(lists_.begin(), lists_.end(), [&](const auto& list) { return list.contains(name); });
+    }
+
+  private:
+    // Looked through one after the other are a few lists, and more where they are so long that to unite them takes longer.
+    static constexpr std::size_t lists_max = 8, names_united_max = 100; // of one list, in the mean
+    std::vector<topic_list> lists_;
 };
 
 struct consumer_group {
@@ -81,20 +126,24 @@ struct consumer_group {
     std::size_t classic_members = 0;
     std::map<std::string, std::size_t> supporters; // of each protocol that classic members offer
     std::map<std::string, partition_set> targets;      // by member; none: nothing
-    std::map<std::string, std::size_t> subscribed;     // topic name to members that named it
+    std::map<topic_list, subscribed_list> subscribed;  // empty lists are not in it
     std::map<std::string, std::size_t> regexes;        // to members that gave it
     std::map<std::string, resolved_regex> resolved;
     runtime::mono_time regexes_looked_at{};
     std::map<topic_id, std::map<std::int32_t, const consumer_member*>> owners;
-    std::uint64_t image_seen = 0; // number of the image that metadata_hash was made with; 0: none
+    std::uint64_t image_seen = 0; // number of the image that was looked at for metadata_hash; 0: none
+    bool looking_up = false;      // a topic_look_up is under way
 
     consumer_member* find(std::string_view member_id);
     const consumer_member* find(std::string_view member_id) const;
     const partition_set& target_of(const std::string& member_id) const;
     const consumer_member* owner_of(const topic_id& topic, std::int32_t partition) const;
-    // Names and regexes of all members together.
-    std::set<std::string> subscribed_topics() const;
-    bool subscribes(const consumer_member& m, const std::string& topic) const;
+    // By names and regexes of all members together.
+    subscribed_topics topics_in_use() const;
+    bool subscribes() const; // anyone to anything
+    bool knows_topics() const; // somebody has looked, for each list, which exist
+    wanted_topics wanted_by(const consumer_member& m, const cluster::image& existing) const;
+    found_topics found_for(const consumer_member& m) const;
     // One of `offered` is offered by every classic member.
     bool supports(std::string_view type, const std::vector<offered_protocol>& offered) const;
     // A partition that `m` is to own and does not is somebody else's.
@@ -103,6 +152,8 @@ struct consumer_group {
 
     void forget(const consumer_member& m);
     void remember(consumer_member& m);
+    void subscribe(consumer_member& m); // it has its list from now on together with the others that have the same
+    void unsubscribe(const topic_list& list);
 };
 
 } // namespace millrace::coord

@@ -3,7 +3,6 @@
 #include "coord/group/consumer_coordinator.h"
 #include "coord/group/consumer_refusals.h"
 #include "coord/group/reconcile.h"
-#include "coord/group/sorted_once.h"
 
 #include <algorithm>
 #include <bit>
@@ -62,8 +61,7 @@ consumer_heartbeat_answer consumer_coordinator::check(const consumer_heartbeat_r
         return refused(errc::unsupported_assignor,
                        "ServerAssignor " + *r.assignor + " is not supported. Supported assignors: " + joined(allowed) + ".");
     std::size_t stored_bytes = 0;
-    if (r.topics)
-        for (const auto& topic : *r.topics) stored_bytes += topic.size() + sizeof(std::int32_t);
+    if (r.topics) stored_bytes = r.topics->bytes() + r.topics->size() * sizeof(std::int32_t);
     if (stored_bytes > stored_record_bytes_max / 2) return refused(errc::record_too_large, "The subscription is too large.");
     // One that the group uses already was found good when it came.
     const auto* g = find(r.group);
@@ -194,7 +192,7 @@ void consumer_coordinator::replace_static(consumer_group& g, const std::string& 
 bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const consumer_heartbeat_request& r, bool is_new) {
     auto as_before = [](const auto& said, const auto& known) { return !said || said == known; };
     const bool same = as_before(r.instance_id, m.instance_id) && as_before(r.rack_id, m.rack_id) &&
-                      as_before(r.assignor, m.assignor) && as_before(r.regex, m.regex) && !r.topics &&
+                      as_before(r.assignor, m.assignor) && as_before(r.regex, m.regex) && as_before(r.topics, m.topics) &&
                       (r.rebalance_timeout_ms == -1 || r.rebalance_timeout_ms == m.rebalance_timeout_ms) &&
                       r.client_id == m.client_id && r.client_host == m.client_host;
     if (same && !is_new && !m.classic) return false; // as nearly always
@@ -203,10 +201,7 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
     if (r.rack_id) next.rack_id = r.rack_id;
     if (r.rebalance_timeout_ms != -1) next.rebalance_timeout_ms = r.rebalance_timeout_ms;
     if (r.assignor) next.assignor = r.assignor;
-    if (r.topics) {
-        next.topics = *r.topics;
-        sort_once(next.topics);
-    }
+    if (r.topics) next.topics = *r.topics;
     if (r.regex) next.regex = r.regex;
     next.client_id = r.client_id;
     next.client_host = r.client_host;
@@ -220,10 +215,13 @@ bool consumer_coordinator::update(consumer_group& g, consumer_member& m, const c
 bool consumer_coordinator::change(consumer_group& g, consumer_member& m, consumer_member&& next, bool is_new) {
     if (!is_new && next.same_metadata(m)) return false;
     const auto old_regex = m.regex;
+    const auto old_topics = m.topics;
     const bool anew = next.topics != m.topics || next.regex.value_or("") != m.regex.value_or("");
     g.forget(m);
     m = std::move(next);
     g.remember(m);
+    g.subscribe(m); // first, because of the same list all that is known stays
+    g.unsubscribe(old_topics);
     records_.push_back(consumer_member_record(g, m));
     if (old_regex != m.regex) forget_regex(g, old_regex);
     return anew;
@@ -233,8 +231,8 @@ bool consumer_coordinator::change(consumer_group& g, consumer_member& m, consume
 result<bool> consumer_coordinator::step(consumer_group& g, consumer_member& m, bool subscribed_anew,
                                         const std::optional<partition_set>& owned, moment now) {
     if (m.at.reached(g.target_epoch) && !subscribed_anew) return false;
-    const auto subscribed = existing_topics(g, m);
-    auto next = reconcile(g, m, {g.target_epoch, g.target_of(m.id), subscribed, owned});
+    const auto wanted = g.wanted_by(m, *topics_);
+    auto next = reconcile(g, m, {g.target_epoch, g.target_of(m.id), wanted, owned});
     if (!next) return std::unexpected{next.error()};
     if (*next == m.at) return false;
     const bool changed = without_epochs(next->assigned) != without_epochs(m.at.assigned);

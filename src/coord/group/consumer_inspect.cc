@@ -17,17 +17,29 @@ std::vector<described_consumer_group::partitions> named(const partition_set& set
     return out;
 }
 
+std::size_t count_of(const std::vector<described_consumer_group::partitions>& set) {
+    std::size_t out = 0;
+    for (const auto& t : set) out += 1 + t.indexes.size();
+    return out;
+}
+
 } // namespace
 
-result<described_consumer_group> consumer_coordinator::describe(const std::string& id) const {
+result<described_consumer_group> consumer_coordinator::describe(const std::string& id, const std::optional<std::string>& after,
+                                                               std::size_t parts_max) const {
     const auto* g = find(id);
     if (!g) return std::unexpected{errc::group_id_not_found};
     described_consumer_group out;
-    out.state = g->state_name();
-    out.assignor = assignor_of(*g);
+    if (!after) { // what all members together make is looked at once
+        out.state = g->state_name();
+        out.assignor = assignor_of(*g);
+    }
     out.epoch = g->epoch;
     out.assignment_epoch = g->target_epoch;
-    for (const auto& [member_id, m] : g->members) {
+    std::size_t parts = 0;
+    auto at = after ? g->members.upper_bound(*after) : g->members.begin();
+    for (; at != g->members.end() && parts < parts_max; ++at) {
+        const auto& [member_id, m] = *at;
         auto& shown = out.members.emplace_back();
         shown.id = member_id;
         shown.client_id = m.client_id;
@@ -40,7 +52,9 @@ result<described_consumer_group> consumer_coordinator::describe(const std::strin
         shown.topics = m.topics;
         shown.assigned = named(without_epochs(m.at.assigned), *topics_);
         shown.target = named(g->target_of(member_id), *topics_);
+        parts += 1 + count_of(shown.assigned) + count_of(shown.target);
     }
+    out.at_end = at == g->members.end();
     return out;
 }
 

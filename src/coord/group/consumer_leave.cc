@@ -43,6 +43,7 @@ void consumer_coordinator::remove(consumer_group& g, const std::string& member_i
     forget_places();
     unwatch(at->second);
     g.forget(at->second);
+    g.unsubscribe(at->second.topics);
     records_.push_back(progress_tombstone(g.id, member_id));
     records_.push_back(target_tombstone(g.id, member_id));
     records_.push_back(consumer_member_tombstone(g.id, member_id));

@@ -92,8 +92,7 @@ record consumer_member_record(const consumer_group& g, const consumer_member& m)
     value.rack_id = text_or_null(m.rack_id);
     value.client_id = m.client_id;
     value.client_host = m.client_host;
-    std::vector<std::string_view> topics{m.topics.begin(), m.topics.end()};
-    value.subscribed_topic_names = topics;
+    value.subscribed_topic_names = m.topics.names();
     value.subscribed_topic_regex = text_or_null(m.regex);
     value.rebalance_timeout_ms = m.rebalance_timeout_ms;
     value.server_assignor = text_or_null(m.assignor);
@@ -141,8 +140,7 @@ record progress_record(const std::string& group, const std::string& member, cons
 
 record regex_record(const std::string& group, const std::string& regex, const resolved_regex& found) {
     kafka::consumer_group_regular_expression_value value;
-    std::vector<std::string_view> topics{found.topics.begin(), found.topics.end()};
-    value.topics = topics;
+    value.topics = found.topics.names();
     value.version = found.version;
     value.timestamp = found.at;
     return {regex_key(group, regex), stored_bytes(value, value_version)};

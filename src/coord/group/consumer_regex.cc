@@ -31,7 +31,11 @@ void consumer_coordinator::look_for_topics(consumer_group& g, const consumer_hea
         if (known != g.resolved.end() && (known->second.image_seen == topics_number_ || !rested)) continue;
         if (!searching_.emplace(g.id, regex).second) continue;
         g.regexes_looked_at = now.mono;
-        topic_search s{g.id, regex, topics_, topics_number_, {}, 0, {}, false, false};
+        topic_search s;
+        s.group = g.id;
+        s.regex = regex;
+        s.topics = topics_;
+        s.topics_number = topics_number_;
         if (fresh.compiled && fresh.regex == regex) {
             s.compiled = fresh.compiled;
             s.run(steps_at_once_max);
@@ -56,9 +60,14 @@ void consumer_coordinator::done(const topic_search& s, moment now) {
     auto& g = group->second;
     auto [at, fresh] = g.resolved.try_emplace(s.regex);
     at->second.image_seen = s.topics_number;
-    if (s.refused || (!fresh && at->second.topics == s.found)) return;
-    const bool differs = at->second.topics != s.found;
-    at->second.topics = s.found;
+    if (s.refused) {
+        if (!at->second.seen.topics) at->second.seen.topics = std::make_shared<const known_topics>(); // none
+        return;
+    }
+    const bool differs = at->second.topics != s.list;
+    if (differs || at->second.seen.image <= s.topics_number) at->second.seen = {s.known, s.topics_number};
+    if (!fresh && !differs) return;
+    at->second.topics = s.list;
     at->second.at = now.wall;
     // What is too large to store is looked up again after a restart.
     auto made = regex_record(g.id, s.regex, at->second);

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace millrace::coord {
 
@@ -50,6 +51,7 @@ struct stored {
         auto* m = g ? g->find(id) : nullptr;
         if (!m) return;
         g->forget(*m);
+        g->unsubscribe(m->topics);
         g->members.erase(m->id);
     }
 };
@@ -90,8 +92,7 @@ void replay(stored& s, const kafka::consumer_group_member_metadata_key& key, std
     m.rack_id = owned(value.rack_id);
     m.client_id = value.client_id;
     m.client_host = value.client_host;
-    m.topics.assign(value.subscribed_topic_names.begin(), value.subscribed_topic_names.end());
-    std::sort(m.topics.begin(), m.topics.end());
+    const auto old_topics = std::exchange(m.topics, topic_list{value.subscribed_topic_names});
     m.regex = owned(value.subscribed_topic_regex);
     m.rebalance_timeout_ms = value.rebalance_timeout_ms;
     m.assignor = owned(value.server_assignor);
@@ -104,6 +105,8 @@ void replay(stored& s, const kafka::consumer_group_member_metadata_key& key, std
         if (part.protocols.empty()) m.classic.reset(); // nobody writes that
     }
     g.remember(m);
+    g.subscribe(m);
+    g.unsubscribe(old_topics);
 }
 
 void replay(stored& s, const kafka::consumer_group_target_assignment_metadata_key& key, std::optional<bytes_view> bytes) {
@@ -158,7 +161,7 @@ void replay(stored& s, const kafka::consumer_group_regular_expression_key& key, 
     if (!bytes) {
         if (auto* g = s.find(key.group_id)) g->resolved.erase(regex);
     } else if (s.read(*bytes, value)) {
-        s.group(key.group_id).resolved[regex] = {{value.topics.begin(), value.topics.end()}, value.version, value.timestamp, 0};
+        s.group(key.group_id).resolved[regex] = {topic_list{value.topics}, value.version, value.timestamp, 0, {}};
     }
 }
 

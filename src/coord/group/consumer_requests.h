@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coord/group/requests.h"
+#include "coord/group/topic_list.h"
 
 #include <map>
 #include <memory>
@@ -22,7 +23,7 @@ struct consumer_heartbeat_request {
     std::int32_t epoch = joining_epoch;
     std::optional<std::string> instance_id, rack_id;
     std::int32_t rebalance_timeout_ms = -1;
-    std::optional<std::vector<std::string>> topics;
+    std::optional<topic_list> topics;
     std::optional<std::string> regex;
     std::shared_ptr<const topic_regex> compiled; // `regex`, ready for use: by `compile_regex`. Null: empty, or
     std::string regex_fault;                     // what is wrong with it
@@ -66,12 +67,13 @@ struct described_consumer_group {
         std::optional<std::string> instance_id, rack_id, regex;
         std::int32_t epoch = 0;
         bool classic = false; // speaks the classic protocol
-        std::vector<std::string> topics;
+        topic_list topics;
         std::vector<partitions> assigned, target;
     };
-    std::string state, assignor;
+    std::string state, assignor; // with the first members alone
     std::int32_t epoch = 0, assignment_epoch = 0;
-    std::vector<member> members;
+    std::vector<member> members; // by id, those behind the one that was asked for
+    bool at_end = true;          // there are no more
 };
 
 } // namespace millrace::coord

@@ -48,7 +48,9 @@ class coordinator {
     // Consumer groups of the new protocol (KIP-848). both_types.cc
     consumer_heartbeat_answer consumer_heartbeat(const consumer_heartbeat_request& r, moment now);
     std::optional<consumer_sign_answer> consumer_sign_of_life(const consumer_sign& r, moment now) { return consumers_.sign_of_life(r, now); }
-    result<described_consumer_group> describe_consumer(const std::string& id) const;
+    // As the consumer_coordinator's.
+    result<described_consumer_group> describe_consumer(const std::string& id, const std::optional<std::string>& after = {},
+                                                       std::size_t parts_max = std::numeric_limits<std::size_t>::max()) const;
     // As the consumer_coordinator's.
     bool has_work() const { return consumers_.has_work(); }
     std::optional<work_aside> take_work() { return consumers_.take_work(); }
@@ -134,8 +136,9 @@ class coordinator {
     bool expire_in(const classic_group& g, offset_table& table, timestamp_ms now, std::optional<topic_partition>& from, std::size_t& steps);
     template <class Groups, class Expire> bool expire_some(const Groups& groups, std::size_t steps_max, Expire expire);
     // `kept_since`: what was committed before counts from then on.
-    bool erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use, timestamp_ms kept_since,
-                       timestamp_ms now, std::optional<topic_partition>& from, std::size_t& steps);
+    template <class Topics>
+    bool erase_expired(const std::string& group, offset_table& table, const Topics& in_use, timestamp_ms kept_since, timestamp_ms now,
+                       std::optional<topic_partition>& from, std::size_t& steps);
     // migrate.cc
     consumer_heartbeat_answer upgrade(classic_group& g, const consumer_heartbeat_request& r, moment now); // no error: done
     bool downgrade(consumer_group& g, const std::set<std::string>& leaving, bool rebalance, moment now);

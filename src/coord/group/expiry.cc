@@ -112,7 +112,7 @@ bool coordinator::expire_offsets(timestamp_ms now, std::size_t steps_max) {
     const bool done = expire_some(consumers_.all(), steps_max, [&](const std::string& id, auto& from, std::size_t& steps) {
         const auto& g = *consumers_.find(id);
         if (auto table = offsets_.find(id); table != offsets_.end()) {
-            if (!erase_expired(id, table->second, g.subscribed_topics(), no_timestamp, now, from, steps)) return false;
+            if (!erase_expired(id, table->second, g.topics_in_use(), no_timestamp, now, from, steps)) return false;
             forget_if_empty(table);
         }
         if (g.members.empty() && !offsets_.contains(id)) consumers_.erase(id);
@@ -132,8 +132,9 @@ bool coordinator::expire_in(const classic_group& g, offset_table& table, timesta
     return erase_expired(g.id, table, *topics, g.protocol_type && !used ? g.state_since : no_timestamp, now, from, steps);
 }
 
-bool coordinator::erase_expired(const std::string& group, offset_table& table, const std::set<std::string>& in_use, timestamp_ms kept_since,
-                                timestamp_ms now, std::optional<topic_partition>& from, std::size_t& steps) {
+template <class Topics>
+bool coordinator::erase_expired(const std::string& group, offset_table& table, const Topics& in_use, timestamp_ms kept_since, timestamp_ms now,
+                                std::optional<topic_partition>& from, std::size_t& steps) {
     for (auto at = from ? table.lower_bound(*from) : table.begin(); at != table.end();) {
         if (steps == 0) {
             from = at->first;

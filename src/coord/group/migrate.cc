@@ -4,7 +4,6 @@
 #include "coord/group/consumer_protocol.h"
 #include "coord/group/consumer_refusals.h"
 #include "coord/group/coordinator.h"
-#include "coord/group/sorted_once.h"
 
 #include <algorithm>
 
@@ -31,8 +30,7 @@ consumer_member converted(const classic_group& g, const classic_member& m, const
     out.client_id = m.client_id;
     out.client_host = m.client_host;
     out.rack_id = said.rack;
-    out.topics = said.topics;
-    sort_once(out.topics);
+    out.topics = topic_list{said.topics};
     out.rebalance_timeout_ms = static_cast<std::int32_t>(m.rebalance_timeout.count());
     out.classic = classic_part{m.session_timeout, m.protocols};
     out.at.epoch = out.at.previous_epoch = g.generation;
@@ -74,6 +72,7 @@ consumer_heartbeat_answer coordinator::upgrade(classic_group& g, const consumer_
                 member.at.assigned[topic].emplace(partition, g.generation);
             }
         made.remember(member);
+        made.subscribe(member);
     }
     auto records = records_of(made);
     std::size_t bytes = 0;

@@ -98,8 +98,9 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
 
 result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r) {
     std::optional<std::set<std::string>> in_use = std::set<std::string>{};
+    subscribed_topics in_use_by_consumers;
     if (const auto* consumers = consumers_.find(r.group)) {
-        in_use = consumers->subscribed_topics();
+        in_use_by_consumers = consumers->topics_in_use();
     } else if (const auto* g = find(r.group); !g) {
         return std::unexpected{errc::group_id_not_found};
     } else if (g->state != classic_state::empty) {
@@ -109,7 +110,7 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
     delete_offsets_answer out;
     auto table = offsets_.find(r.group);
     for (const auto& where : r.entries) {
-        if (!in_use || in_use->contains(where.topic)) {
+        if (!in_use || in_use->contains(where.topic) || in_use_by_consumers.contains(where.topic)) {
             out.push_back(errc::subscribed_to_topic);
             continue;
         }

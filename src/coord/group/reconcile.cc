@@ -34,14 +34,14 @@ member_progress towards_target(const consumer_group& group, const consumer_membe
     bool unreleased = false;
     auto wanted = [&](const topic_id& topic, std::int32_t partition) {
         auto at = to.target.find(topic);
-        return at != to.target.end() && to.subscribed.contains(topic) &&
+        return at != to.target.end() && to.wanted.contains(topic) &&
                std::binary_search(at->second.begin(), at->second.end(), partition);
     };
     for (const auto& [topic, partitions] : m.at.assigned)
         for (const auto& [partition, epoch] : partitions)
             (wanted(topic, partition) ? kept : revoking)[topic].emplace(partition, epoch);
     for (const auto& [topic, partitions] : to.target) {
-        if (!to.subscribed.contains(topic)) continue;
+        if (!to.wanted.contains(topic)) continue;
         for (auto partition : partitions) {
             if (has(m.at.assigned, topic, partition)) continue;
             const auto* owner = group.owner_of(topic, partition);
@@ -67,7 +67,7 @@ member_progress without_unsubscribed(const consumer_member& m, const reconciliat
     auto kept = m.at.assigned;
     auto revoking = m.at.revoking;
     for (auto at = kept.begin(); at != kept.end();) {
-        if (to.subscribed.contains(at->first)) {
+        if (to.wanted.contains(at->first)) {
             ++at;
             continue;
         }

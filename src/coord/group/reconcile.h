@@ -11,7 +11,7 @@ namespace millrace::coord {
 struct reconciliation {
     std::int32_t target_epoch = 0;
     const partition_set& target;
-    const std::set<topic_id>& subscribed;      // topics of the member that exist
+    const wanted_topics& wanted;
     const std::optional<partition_set>& owned; // as the member tells
 };
 

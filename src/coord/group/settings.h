@@ -47,6 +47,8 @@ struct group_settings {
     std::vector<std::string> consumer_assignors{"uniform", "range"}; // group.consumer.assignors; not empty, all known
     // Beyond it an assignment is computed off the loop: about a millisecond's work.
     std::size_t assignment_steps_at_once_max = 100'000;
+    // Beyond it those of a group's topics that exist are looked up off the loop: less than a millisecond's work.
+    std::size_t topics_at_once_max = 2000;
     migration_policy consumer_migration = migration_policy::bidirectional; // group.consumer.migration.policy
     // Asked for with each decision that needs one, with the group's id, so that a change takes effect with the next heartbeat.
     // Called on the shard of the group's coordinator; null: no group has settings of its own.

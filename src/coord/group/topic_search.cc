@@ -13,9 +13,12 @@ void topic_search::run(std::size_t steps_max) {
     for (std::size_t steps = 0; next < all.size() && steps <= steps_max; ++next) {
         const auto& name = all[next]->name;
         steps += compiled->cost() * name.size();
-        if (compiled->matches(name)) found.insert(name);
+        if (compiled->matches(name)) found.push_back(name);
     }
     over = next == all.size();
+    if (!over) return;
+    list = topic_list{std::move(found)};
+    known = look_up(list, *topics);
 }
 
 } // namespace millrace::coord

@@ -5,10 +5,11 @@
 #pragma once
 
 #include "cluster/image.h"
+#include "coord/group/known_topics.h"
 #include "coord/group/topic_regex.h"
 
-#include <set>
 #include <string>
+#include <vector>
 
 namespace millrace::coord {
 
@@ -18,7 +19,9 @@ struct topic_search {
     std::uint64_t topics_number = 0;              // of the coordinator that began it
     std::shared_ptr<const topic_regex> compiled;  // null: made with the first slice
     std::size_t next = 0;                         // of the topics
-    std::set<std::string> found;
+    std::vector<std::string_view> found;          // so far, in the image
+    topic_list list;                              // when it is over: what was found
+    known_topics_ptr known;
     bool over = false;
     bool refused = false; // no expression by our bounds: stored by a broker with others
 

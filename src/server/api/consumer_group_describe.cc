@@ -2,11 +2,15 @@
 #include "server/api/answer_entries.h"
 #include "server/api/answer_room.h"
 #include "server/api/answer_text.h"
+#include "server/api/aside_if.h"
 #include "server/api/authorized_operations.h"
 #include "server/api/errors.h"
 #include "server/api/group_call.h"
 #include "server/api/handlers.h"
 #include "server/api/pace.h"
+
+#include <algorithm>
+#include <deque>
 
 namespace millrace::server {
 
@@ -15,6 +19,10 @@ namespace {
 using response = kafka::consumer_group_describe_response;
 using described = coord::described_consumer_group;
 constexpr std::int8_t classic_member = 0, consumer_member = 1;
+
+// Of a group's members and what they own and are to own: what is copied in one visit to its coordinator. A larger group is told of as
+// its members were at some moment of the request, each for itself.
+constexpr std::size_t parts_in_a_turn_max = 1000;
 
 response::assignment_part entries(call& c, const std::vector<described::partitions>& set) {
     auto topics = c.arena.make_array<response::topic_entry>(set.size());
@@ -30,20 +38,41 @@ response::assignment_part entries(call& c, const std::vector<described::partitio
     return out;
 }
 
-void fill(call& c, response::member_entry& out, const described::member& m) {
+// The names of one list, which members nearly always have in common, lie in the answer once.
+struct kept_names {
+    coord::topic_list list;
+    kafka::array_view<std::string_view> names;
+
+    std::size_t fresh_in(const described::member& m) const { return m.topics == list ? 0 : m.topics.size(); }
+    kafka::array_view<std::string_view> of(call& c, const coord::topic_list& wanted) {
+        if (wanted == list) return names;
+        list = wanted;
+        auto room = c.arena.make_array<std::string_view>(list.size());
+        for (std::size_t i = 0; i < room.size(); ++i) room[i] = keep(c.arena, list.names()[i]);
+        return names = room;
+    }
+};
+
+std::size_t parts_of(const std::vector<described::partitions>& set) {
+    std::size_t out = 0;
+    for (const auto& t : set) out += 1 + t.indexes.size();
+    return out;
+}
+
+response::member_entry entry(call& c, const described::member& m, kept_names& names) {
+    response::member_entry out;
     out.member_id = keep(c.arena, std::string_view{m.id});
     out.instance_id = keep(c.arena, m.instance_id);
     out.rack_id = keep(c.arena, m.rack_id);
     out.member_epoch = m.epoch;
     out.client_id = keep(c.arena, std::string_view{m.client_id});
     out.client_host = keep(c.arena, std::string_view{m.client_host});
-    auto topics = c.arena.make_array<std::string_view>(m.topics.size());
-    for (std::size_t i = 0; i < topics.size(); ++i) topics[i] = keep(c.arena, std::string_view{m.topics[i]});
-    out.subscribed_topic_names = topics;
+    out.subscribed_topic_names = names.of(c, m.topics);
     out.subscribed_topic_regex = keep(c.arena, m.regex);
     out.assignment = entries(c, m.assigned);
     out.target_assignment = entries(c, m.target);
     out.member_type = m.classic ? classic_member : consumer_member;
+    return out;
 }
 
 std::size_t size_of(const std::vector<described::partitions>& set) {
@@ -52,16 +81,25 @@ std::size_t size_of(const std::vector<described::partitions>& set) {
     return out;
 }
 
-std::size_t size_of(const described& g) {
-    std::size_t out = sizeof(response::group_entry);
-    for (const auto& m : g.members) {
-        out += sizeof(response::member_entry) + m.id.size() + m.client_id.size() + m.client_host.size() + size_of(m.assigned) + size_of(m.target);
-        for (const auto& name : m.topics) out += sizeof(std::string_view) + name.size();
+std::size_t size_of(const described::member& m) {
+    auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
+    return sizeof(response::member_entry) + m.id.size() + m.client_id.size() + m.client_host.size() + size(m.instance_id) + size(m.rack_id) +
+           size(m.regex) + m.topics.size() * sizeof(std::string_view) + m.topics.bytes() + size_of(m.assigned) + size_of(m.target);
+}
+
+response::group_entry refused(call& c, std::string_view id, coord::errc why) {
+    response::group_entry out;
+    out.group_id = id;
+    out.error_code = to_kafka(why);
+    if (why == coord::errc::group_id_not_found) out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
+    if (why == coord::errc::inconsistent_protocol) { // it is a classic group
+        out.error_code = kafka::error_code::group_id_not_found;
+        out.error_message = keep_error(c.arena, "Group " + std::string{id} + " is not a consumer group.");
     }
     return out;
 }
 
-runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room) {
+runtime::task<response::group_entry> describe(std::string_view id, call& c, answer_room& room, pace& step) {
     response::group_entry out;
     out.group_id = id;
     if (id.empty()) {
@@ -73,32 +111,44 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
         out.error_code = kafka::error_code::not_coordinator;
         co_return out;
     }
-    auto decide = [id = std::string{id}](coord::coordinator& at, coord::moment) {
-        return at.describe_consumer(id);
-    };
-    auto asked = ask_partition<described>(*place, std::move(decide));
-    auto said = co_await asked;
-    if (!said) {
-        out.error_code = to_kafka(said.error());
-        if (said.error() == coord::errc::group_id_not_found)
-            out.error_message = keep_error(c.arena, "Group " + std::string{id} + " not found.");
-        if (said.error() == coord::errc::inconsistent_protocol) { // it is a classic group
-            out.error_code = kafka::error_code::group_id_not_found;
-            out.error_message = keep_error(c.arena, "Group " + std::string{id} + " is not a consumer group.");
+    std::deque<response::member_entry> members; // which does not move what it has as it grows
+    kept_names names;
+    bool fits = room.take(sizeof(response::group_entry));
+    std::optional<std::string> after;
+    for (bool at_end = false; fits && !at_end;) {
+        auto decide = [id = std::string{id}, after](coord::coordinator& at, coord::moment) {
+            return at.describe_consumer(id, after, parts_in_a_turn_max);
+        };
+        auto asked = ask_partition<described>(*place, std::move(decide));
+        auto said = co_await asked;
+        if (!said) co_return refused(c, id, said.error());
+        if (!after) {
+            out.group_state = keep(c.arena, std::string_view{said->state});
+            out.group_epoch = said->epoch;
+            out.assignment_epoch = said->assignment_epoch;
+            out.assignor_name = keep(c.arena, std::string_view{said->assignor});
         }
-        co_return out;
+        for (const auto& m : said->members) {
+            fits = room.take(size_of(m));
+            if (!fits) break;
+            const auto parts = names.fresh_in(m) + parts_of(m.assigned) + parts_of(m.target);
+            auto tell = [&] { members.push_back(entry(c, m, names)); };
+            auto telling = aside_if(parts > parts_in_a_turn_max, c.here, tell);
+            co_await telling;
+            if (step.is_over(1 + parts)) co_await runtime::after_others();
+        }
+        at_end = said->at_end;
+        if (!said->members.empty()) after = said->members.back().id;
     }
-    if (!room.take(size_of(*said))) {
-        out.error_code = kafka::error_code::invalid_request;
-        co_return out;
-    }
-    out.group_state = keep(c.arena, std::string_view{said->state});
-    out.group_epoch = said->epoch;
-    out.assignment_epoch = said->assignment_epoch;
-    out.assignor_name = keep(c.arena, std::string_view{said->assignor});
-    auto members = c.arena.make_array<response::member_entry>(said->members.size());
-    for (std::size_t i = 0; i < members.size(); ++i) fill(c, members[i], said->members[i]);
-    out.members = members;
+    if (!fits) co_return refused(c, id, coord::errc::invalid_request);
+    auto gather = [&] {
+        auto all = c.arena.make_array<response::member_entry>(members.size());
+        std::copy(members.begin(), members.end(), all.begin());
+        members.clear();
+        out.members = all;
+    };
+    auto gathering = aside_if(members.size() > parts_in_a_turn_max, c.here, gather);
+    co_await gathering;
     co_return out;
 }
 
@@ -111,9 +161,9 @@ runtime::task<response> answer(const kafka::consumer_group_describe_request& in,
     answer_room room{c.here.stats};
     pace step;
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        groups[i] = co_await describe(in.group_ids[i], c, room);
+        groups[i] = co_await describe(in.group_ids[i], c, room, step);
         if (in.include_authorized_operations) groups[i].authorized_operations = group_operations;
-        if (step.is_over(1 + groups[i].members.size())) co_await runtime::after_others();
+        if (step.is_over()) co_await runtime::after_others();
     }
     out.groups = groups;
     co_return out;

@@ -14,6 +14,9 @@ using request = kafka::consumer_group_heartbeat_request;
 using response = kafka::consumer_group_heartbeat_response;
 constexpr std::int16_t version_with_client_made_id = 1;
 
+// More are sorted off the loop.
+constexpr std::size_t names_at_once_max = 2000;
+
 coord::consumer_heartbeat_request plain(const request& in, const call& c) {
     coord::consumer_heartbeat_request out;
     out.group = in.group_id;
@@ -25,7 +28,7 @@ coord::consumer_heartbeat_request plain(const request& in, const call& c) {
     out.rack_id = owned(in.rack_id);
     out.rebalance_timeout_ms = in.rebalance_timeout_ms;
     if (!in.subscribed_topic_names.is_null())
-        out.topics.emplace(in.subscribed_topic_names.begin(), in.subscribed_topic_names.end());
+        out.topics.emplace(in.subscribed_topic_names);
     out.regex = owned(in.subscribed_topic_regex);
     out.assignor = owned(in.server_assignor);
     out.id_required = c.version >= version_with_client_made_id;
@@ -87,7 +90,7 @@ runtime::task<response> answer(const request& in, call& c) {
         coord::compile_regex(beat);
     };
     const bool large = is_large(c.arena);
-    if (large || !in.subscribed_topic_regex.is_null()) {
+    if (large || in.subscribed_topic_names.size() > names_at_once_max || !in.subscribed_topic_regex.is_null()) {
         auto making = aside(c.here, make);
         co_await making;
     } else {

@@ -1,0 +1,175 @@
+// Members that subscribe to very many topics by name.
+#include "consumer_bench.h"
+
+#include <algorithm>
+
+using namespace millrace;
+using namespace millrace::coord;
+using namespace millrace::coord::test;
+
+namespace {
+
+// Among so few topics as a test has, each list is one of many.
+struct many_names : consumer_bench {
+    many_names() { settings.topics_at_once_max = 0; }
+
+    void beat_and_work(const std::string& group, std::vector<client_member*> members) {
+        for (int round = 0; round < 4; ++round) {
+            for (auto* m : members) CHECK_FALSE(beat_consumer(group, *m).error.has_value());
+            work_aside();
+        }
+    }
+};
+
+} // namespace
+
+TEST_CASE("consumer groups: many topics are looked up aside, and who subscribes to them has its partitions with a heartbeat after that") {
+    many_names b;
+    b.put("t", 4);
+    auto m = b.entered("g", "a", {"t", "u"});
+    CHECK(m.epoch == 1); // before the first assignment
+    CHECK(m.owned.empty());
+    CHECK(b.beat_consumer("g", m).error == std::nullopt);
+    CHECK(m.owned.empty());
+    CHECK(b.work_aside() == 1);
+    CHECK(b.beat_consumer("g", m).error == std::nullopt);
+    CHECK(count_of(m.owned) == 4);
+    CHECK(b.shown("g").state == "Stable");
+}
+
+TEST_CASE("consumer groups: while many topics are looked up a member gives up what it no longer names, keeps the rest, and gets more after that") {
+    many_names b;
+    b.put("t", 4);
+    b.put("u", 2);
+    b.put("v", 3);
+    auto m = b.entered("g", "a", {"t", "u"});
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 6);
+    auto r = b.beating("g", m);
+    r.topics.emplace({"u", "v"});
+    b.hear(m, b.say(r));
+    CHECK(count_of(m.owned) == 2);
+    b.beat_consumer("g", m);
+    CHECK(count_of(m.owned) == 2);
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 5);
+    CHECK(b.shown("g").state == "Stable");
+}
+
+TEST_CASE("consumer groups: a restart takes nothing from members with many topics, and its look-up finds that nothing has changed") {
+    many_names b;
+    b.put("t", 4);
+    auto m = b.entered("g", "a", {"t", "u"});
+    b.beat_and_work("g", {&m});
+    const auto epoch = b.shown("g").epoch;
+    b.restart();
+    CHECK(b.beat_consumer("g", m).error == std::nullopt);
+    CHECK(count_of(m.owned) == 4);
+    CHECK(b.work_aside() == 1);
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 4);
+    CHECK(b.shown("g").epoch == epoch);
+}
+
+TEST_CASE("consumer groups: topics that come, grow and go are found among many names, however often they change while somebody looks") {
+    many_names b;
+    b.put("t", 1);
+    auto m = b.entered("g", "a", {"t", "u"});
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 1);
+    b.put("u", 2);
+    CHECK(b.beat_consumer("g", m).error == std::nullopt); // somebody looks
+    b.put("u", 3);
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 4);
+    b.drop("t");
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 3);
+    const auto epoch = b.shown("g").epoch;
+    b.put("unrelated", 3);
+    b.beat_and_work("g", {&m});
+    CHECK(b.shown("g").epoch == epoch);
+}
+
+TEST_CASE("consumer groups: topics that are looked up for a group that is gone, or has other lists now, change nothing") {
+    many_names b;
+    b.put("t", 2);
+    auto m = b.entered("g", "a", {"t"});
+    CHECK(b.leave_consumer("g", m) == std::nullopt);
+    const auto stored = b.records.size();
+    CHECK(b.work_aside() == 1);
+    CHECK(b.records.size() == stored);
+    m = b.entered("g", "a", {"t"});
+    b.beat_and_work("g", {&m});
+    CHECK(count_of(m.owned) == 2);
+}
+
+TEST_CASE("consumer groups: names in another order and more than once are no other subscription") {
+    consumer_bench b;
+    b.put("t", 1);
+    b.put("u", 1);
+    auto m = b.entered("g", "a", {"t", "u"});
+    const auto stored = b.records.size();
+    auto r = b.beating("g", m);
+    r.topics.emplace({"u", "t", "u"});
+    CHECK(b.say(r).error == std::nullopt);
+    CHECK(b.records.size() == stored);
+}
+
+TEST_CASE("consumer groups: members with the same names keep one list between them, before and after a restart") {
+    consumer_bench b;
+    b.put("t", 2);
+    auto m = b.entered("g", "a", {"t", "u"});
+    auto other = b.entered("g", "b", {"u", "t"});
+    auto same = [&] {
+        const auto members = b.shown("g").members;
+        return members.at(0).topics.names().data() == members.at(1).topics.names().data();
+    };
+    CHECK(same());
+    b.restart();
+    CHECK(same());
+    CHECK(b.leave_consumer("g", m) == std::nullopt);
+    CHECK(b.shown("g").members.at(0).topics == topic_list{"t", "u"});
+}
+
+TEST_CASE("consumer groups: a large group is described in parts, with every member once") {
+    consumer_bench b;
+    b.put("t", 50);
+    std::vector<client_member> members;
+    for (int i = 0; i < 20; ++i) members.push_back(b.entered("g", "m" + std::to_string(i), {"t"}));
+    std::vector<client_member*> all;
+    for (auto& m : members) all.push_back(&m);
+    b.settle_consumers("g", all);
+    const auto whole = b.shown("g");
+    CHECK(whole.at_end);
+    std::vector<std::string> ids;
+    std::optional<std::string> after;
+    for (bool at_end = false; !at_end;) {
+        auto part = b.at->describe_consumer("g", after, 20);
+        REQUIRE(part.has_value());
+        REQUIRE_FALSE(part->members.empty());
+        CHECK(part->members.size() < 5);
+        CHECK(part->epoch == whole.epoch);
+        if (!after) CHECK(part->state == "Stable");
+        for (const auto& m : part->members) ids.push_back(m.id);
+        after = ids.back();
+        at_end = part->at_end;
+    }
+    CHECK(ids.size() == members.size());
+    CHECK(std::is_sorted(ids.begin(), ids.end()));
+}
+
+TEST_CASE("consumer groups: offsets of a topic that any member names are in use, however many lists there are") {
+    consumer_bench b;
+    b.put("t", 1);
+    for (int lists : {1, 5, 30}) {
+        const auto group = "g" + std::to_string(lists);
+        for (int i = 0; i < lists; ++i) (void)b.entered(group, "m" + std::to_string(i), {"t" + std::to_string(i)});
+        delete_offsets_request r;
+        r.group = group;
+        r.entries = {{"t0", {0}}, {"t" + std::to_string(lists - 1), {0}}, {"other", {0}}};
+        auto said = b.at->delete_offsets(r);
+        REQUIRE(said.has_value());
+        CHECK(*said == delete_offsets_answer{errc::subscribed_to_topic, errc::subscribed_to_topic, std::nullopt});
+    }
+}
