@@ -72,6 +72,14 @@ def beat_body(group, member, epoch, names=None, regex=None, assignor=None, owned
             compact_string(regex) + compact_string(assignor) + nullable_array(owned) + NO_TAGS)
 
 
+def many_names(letter):
+    return [f"{letter}{i:05d}" for i in range(NAMES_MANY)]
+
+
+def describe_body(group):
+    return compact_array([compact_string(group)]) + b"\0" + NO_TAGS
+
+
 def fetch_body(group, member, epoch, partitions=None, topic=TOPIC):
     """Without partitions: of all that there are."""
     wanted = None if partitions is None else [compact_string(topic) + compact_array([struct.pack(">i", p) for p in partitions]) + NO_TAGS]
@@ -151,8 +159,7 @@ class Groups:
     def describe(self, api, group):
         """(code, text), by the API for the groups of one kind"""
         version = {DESCRIBE_GROUPS: 6, CONSUMER_GROUP_DESCRIBE: 1}[api]
-        body = compact_array([compact_string(group)]) + b"\0" + NO_TAGS
-        return self.ask(api, version, body, lambda a: a.compact_array(lambda: (a.i16(), a.compact_string(), self.rest(a)))[0][:2])
+        return self.ask(api, version, describe_body(group), lambda a: a.compact_array(lambda: (a.i16(), a.compact_string(), self.rest(a)))[0][:2])
 
     @staticmethod
     def rest(answer):
@@ -174,6 +181,7 @@ class Groups:
 
 
 MEMBERS_MANY = 100_000
+NAMES_MANY = 50_000  # of topics: as many as a stored record has room for
 COMMITS_MANY = 5_000  # that are written, so that a round has several of each kind
 # What grows into automata of gigabytes, what recurses, and what is no regular expression; with the code.
 REGEXES = {"repetitions of repetitions": ("(((a{1,100}){1,100}){1,100}){1,100}", INVALID_REGEX),
@@ -253,6 +261,7 @@ def consumer_cases(g):
     for what, name, expected in (("of 32 KB", "k" * 32_767, NONE), ("with control characters", "k\x00\x02\x1f\n", NONE),
                                  ("of control characters alone", "\x02\x1f\n", INVALID_REQUEST)):
         yield f"a consumer group with an id {what}", expected, g.beat(name, "m", 0, names=[TOPIC], owned=[])[0]
+    yield "a subscription to 50,000 topics by name", NONE, g.beat("many", "m", 0, names=many_names("a"), owned=[])[0]
     yield "a beat after all that", NONE, g.beat("d", "m", epoch, owned=None)[0]
 
 
@@ -370,6 +379,9 @@ def heavy_requests(address, g, group, generation, member):
     yield asking(JOIN_GROUP, 9, join_body("g" * 32_767))
     for regex in (*(regex for regex, _ in REGEXES.values()), *SLOW_REGEXES):
         yield asking(CONSUMER_GROUP_HEARTBEAT, 1, beat_body("heavy-regex", "n", 0, regex=regex, owned=[]))
+    for letter in "ab":  # so that each is another subscription than the one before
+        yield asking(CONSUMER_GROUP_HEARTBEAT, 1, beat_body("heavy-names", "n", 0, names=many_names(letter), owned=[]))
+        yield asking(CONSUMER_GROUP_DESCRIBE, 1, describe_body("heavy-names"))
     # A leader that joins again begins a rebalance, and as the only member ends it.
     large = [(f"protocol-{i}", b"x" * PROTOCOL_BYTES) for i in range(PROTOCOLS_LARGE)]
     _, leader = g.enter("heavy-protocols", session_ms=600_000, protocols=(("protocol-0", b""),), protocol="protocol-0")
