@@ -4,12 +4,11 @@
 #include "log/batch_order.h"
 #include "log/block_sums.h"
 #include "log/epoch_cache.h"
+#include "log/file_names.h"
 #include "log/index.h"
 #include "log/partition_log.h"
 #include "log/read_window.h"
 #include "log/start_offset_file.h"
-#include "log/text_lines.h"
-#include "log/transaction_index_cut.h"
 #include "records/scan.h"
 
 namespace millrace::log {
@@ -211,27 +210,6 @@ struct look {
     log_offset last_base = no_offset; // its indexes may be of any state while it is written to
 };
 
-std::optional<log_offset> offset_in(const std::string& name, std::string_view suffix) {
-    if (name.size() != 20 + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-    auto number = parse_number<std::int64_t>(std::string_view{name}.substr(0, 20));
-    return number ? std::optional{log_offset{*number}} : std::nullopt;
-}
-
-struct named_segment {
-    log_offset base;
-    bool provisional;
-};
-std::optional<named_segment> segment_in(const std::string& name) {
-    for (bool provisional : {false, true})
-        if (auto base = offset_in(name, log_suffix(provisional))) return named_segment{*base, provisional};
-    return std::nullopt;
-}
-
-std::pair<std::string, std::string> split(const std::string& path) {
-    auto slash = path.rfind('/');
-    return slash == path.npos ? std::pair{std::string{"."}, path} : std::pair{path.substr(0, slash), path.substr(slash + 1)};
-}
-
 } // namespace
 
 bool partition_findings::damaged() const {
@@ -253,8 +231,8 @@ task<partition_findings> inspect_partition(runtime::disk& disk, std::string dire
     co_await l.epoch_file();
     std::vector<named_segment> found;
     for (const auto& entry : *listed) {
-        if (auto one = segment_in(entry.name)) found.push_back(*one);
-        else if (offset_in(entry.name, ".snapshot")) co_await l.snapshot(entry.name);
+        if (auto one = segment_in_name(entry.name)) found.push_back(*one);
+        else if (offset_in_name(entry.name, ".snapshot")) co_await l.snapshot(entry.name);
     }
     out.segments = found.size();
     if (!found.empty()) {
@@ -273,7 +251,7 @@ task<partition_findings> inspect_partition(runtime::disk& disk, std::string dire
         const auto next = i + 1 < found.size() ? found[i + 1].base : log_offset{INT64_MAX};
         co_await l.segment(s.base, s.provisional, next);
     }
-    auto named = directory_checkpoints::parse_directory_name(split(directory).second);
+    auto named = directory_checkpoints::parse_directory_name(name_in(directory));
     if (named && checkpoints) {
         out.recovery_point = checkpoints->recovery_point(*named, out.id);
         if (!out.cut && out.end < out.recovery_point)
@@ -281,71 +259,6 @@ task<partition_findings> inspect_partition(runtime::disk& disk, std::string dire
                    "records up to offset " + std::to_string(out.recovery_point.value) + " were flushed, and are missing");
     }
     co_return out;
-}
-
-task<runtime::result<void>> cut_partition(runtime::disk& disk, const partition_findings& found) {
-    auto listed = co_await disk.list(found.directory);
-    if (!listed) co_return std::unexpected{listed.error()};
-    auto path = [&](const std::string& name) { return found.directory + "/" + name; };
-    for (const auto& entry : *listed) {
-        if (auto at = offset_in(entry.name, ".snapshot"); at && *at > found.end) {
-            auto gone = co_await disk.remove(path(entry.name));
-            if (!gone) co_return gone;
-        }
-        if (auto of = offset_in(entry.name, ".txnindex")) {
-            auto cut = co_await cut_transaction_index(disk, found.directory, *of, found.end);
-            if (!cut) co_return std::unexpected{cut.error()};
-        }
-        auto segment = segment_in(entry.name);
-        if (!segment || !found.cut || segment->base < found.cut->segment_base) continue;
-        for (const char* suffix : {".index", ".timeindex", block_sums::suffix}) {
-            auto gone = co_await disk.remove(path(segment_file_name(segment->base, suffix)));
-            if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
-        }
-        if (segment->base > found.cut->segment_base) {
-            auto aborted = co_await disk.remove(path(segment_file_name(segment->base, ".txnindex")));
-            if (!aborted && aborted.error() != runtime::errc::not_found) co_return aborted;
-            auto away = co_await disk.rename(path(entry.name), path(entry.name + ".cut"));
-            if (!away) co_return away;
-            continue;
-        }
-        auto opened = co_await disk.open(path(entry.name), runtime::open_mode::write);
-        if (!opened) co_return std::unexpected{opened.error()};
-        std::unique_ptr<runtime::file> file = std::move(*opened);
-        auto kept = co_await disk.open(path(entry.name + ".cut"), runtime::open_mode::create);
-        if (!kept) co_return std::unexpected{kept.error()};
-        std::unique_ptr<runtime::file> rest = std::move(*kept);
-        std::vector<std::byte> piece(chunk_bytes);
-        for (std::uint64_t from = found.cut->position, to = 0; from < file->size();) {
-            auto got = co_await runtime::read(*file, from, piece);
-            if (!got || *got == 0) break; // what cannot be read is not kept
-            auto wrote = co_await runtime::write(*rest, to, bytes_view{piece}.first(*got));
-            if (!wrote) co_return std::unexpected{wrote.error()};
-            from += *got;
-            to += *got;
-        }
-        auto safe = co_await runtime::sync(*rest);
-        if (!safe) co_return std::unexpected{safe.error()};
-        auto cut = co_await file->truncate(found.cut->position);
-        if (!cut) co_return cut;
-        auto synced = co_await runtime::sync(*file);
-        if (!synced) co_return std::unexpected{synced.error()};
-    }
-    for (const auto& f : found.all) {
-        if (!f.damage || f.file != start_offset_file::name) continue;
-        auto gone = co_await disk.remove(path(f.file));
-        if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
-    }
-    for (auto base : found.only_by_sums) { // what is there is believed from now on
-        auto gone = co_await disk.remove(path(segment_file_name(base, block_sums::suffix)));
-        if (!gone && gone.error() != runtime::errc::not_found) co_return gone;
-    }
-    auto named_safe = co_await disk.sync_directory(found.directory);
-    if (!named_safe) co_return named_safe;
-    auto [parent, name] = split(found.directory);
-    auto named = directory_checkpoints::parse_directory_name(name);
-    if (!named || found.recovery_point <= found.end) co_return runtime::result<void>{};
-    co_return co_await directory_checkpoints::lower_recovery_point(disk, parent, *named, found.end);
 }
 
 } // namespace millrace::log

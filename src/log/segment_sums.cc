@@ -2,6 +2,7 @@
 #include "base/crc32c.h"
 #include "log/block_sums.h"
 #include "log/directory_checkpoints.h"
+#include "log/file_names.h"
 #include "log/partition_log.h"
 #include "runtime/offload.h"
 
@@ -11,8 +12,6 @@ namespace {
 
 constexpr std::size_t piece_bytes = 256 << 10; // read on the loop at a time
 constexpr std::size_t sums_bytes_max = 1 << 20;
-
-std::string_view name_in(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // The CRC of [from, to), or nothing where it cannot be read.
 runtime::task<std::optional<std::uint32_t>> crc_of(environment& env, runtime::file& file, std::uint64_t from, std::uint64_t to,
