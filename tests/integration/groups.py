@@ -333,9 +333,9 @@ def main():
             checks.equal(tool("group", "delete", "late")[0], 0, "delete: a group whose member had nothing to read")
             checks.equal(tool("group", "delete", "lagging")[0], 0, "delete: a group whose records are gone")
             checks.equal(tool.json("group", "list"), [], "list: no groups are an empty list")
-            client.make_topic(TOPIC, 3)
-            client.produce(TOPIC, 0, batch([b"old"] * 10))
-            client.produce(TOPIC, 1, batch([b"old"] * 40))
+            client.make_topic(TOPIC, 3, [("retention.ms", "-1")])
+            client.produce(TOPIC, 0, batch([b"old"] * 10, timestamp_ms=0))
+            client.produce(TOPIC, 1, batch([b"old"] * 40, timestamp_ms=0))
             checks.equal(tool("produce", TOPIC, "--generate", "30", "--partition", "0")[0], 0, "records of now")
             for work in (with_members, resets, refusals, endings):
                 checks.run(work.__name__, work, checks, broker, tool, client)
