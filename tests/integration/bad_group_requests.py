@@ -334,18 +334,18 @@ PROTOCOLS_LARGE, PROTOCOL_BYTES = 5, 2_000_000
 class Crowd:
     """Members of one group whose metadata together is more than a record of it may have. Each call is a rebalance: all join again, each with
     something new, the leader is told what all of them said, and what it assigns cannot be stored."""
-    GROUP = "heavy-crowd"
 
     def __init__(self, address):
+        self.group = f"heavy-crowd-{os.getpid()}"  # in that of a client that has gone, its members would be waited for
         self.members = [Groups(address) for _ in range(CROWD)]
-        self.ids = [g.join(self.GROUP)[2] for g in self.members]
+        self.ids = [g.join(self.group)[2] for g in self.members]
         self.generation, self.round = 0, 0
         self.join(0)
         self.hear(0)  # the first is in before the others come
 
     def join(self, which):
         metadata = struct.pack(">i", self.round) + b"x" * CROWD_METADATA_BYTES
-        send_in_pieces(self.members[which].connection, JOIN_GROUP, 9, join_body(self.GROUP, self.ids[which], 600_000, [("range", metadata)]))
+        send_in_pieces(self.members[which].connection, JOIN_GROUP, 9, join_body(self.group, self.ids[which], 600_000, [("range", metadata)]))
 
     def hear(self, which):
         answer = Answer(self.members[which].connection.receive()[1])
@@ -360,7 +360,7 @@ class Crowd:
             self.join(which)
         for which in range(CROWD):
             self.hear(which)
-        code = self.members[0].sync(self.GROUP, self.generation, self.ids[0], [(self.ids[1], b"some")])
+        code = self.members[0].sync(self.group, self.generation, self.ids[0], [(self.ids[1], b"some")])
         if code != UNKNOWN_SERVER_ERROR:
             raise ValueError(f"more than a record may have is stored: {code}")
 
@@ -384,8 +384,9 @@ def heavy_requests(address, g, group, generation, member):
         yield asking(CONSUMER_GROUP_DESCRIBE, 1, describe_body("heavy-names"))
     # A leader that joins again begins a rebalance, and as the only member ends it.
     large = [(f"protocol-{i}", b"x" * PROTOCOL_BYTES) for i in range(PROTOCOLS_LARGE)]
-    _, leader = g.enter("heavy-protocols", session_ms=600_000, protocols=(("protocol-0", b""),), protocol="protocol-0")
-    yield asking(JOIN_GROUP, 9, join_body("heavy-protocols", leader, 600_000, large))
+    alone = f"heavy-protocols-{os.getpid()}"
+    _, leader = g.enter(alone, session_ms=600_000, protocols=(("protocol-0", b""),), protocol="protocol-0")
+    yield asking(JOIN_GROUP, 9, join_body(alone, leader, 600_000, large))
     yield Crowd(address)
 
 
