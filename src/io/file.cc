@@ -84,7 +84,7 @@ bool disk_file::write(runtime::file_op& op, std::uint64_t position, std::span<co
     auto& shard = ring_driver::current().shard();
     auto& stats = shard.stats();
     auto began = shard.world().clock->now();
-    if (direct_) { // the device is waited for
+    if (durable_) { // the device is waited for
         write_by_ring(op, position, parts);
         return false;
     }

@@ -38,8 +38,7 @@ class disk_file final : public runtime::file {
   public:
     // `direct`: opened past the page cache.
     disk_file(int fd, std::uint64_t size_bytes, append_policy& policy, bool direct = false)
-        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy},
-          direct_{direct} {
+        : fd_{fd}, size_bytes_{size_bytes}, opened_size_bytes_{size_bytes}, window_id_{fresh_window_id()}, policy_{policy} {
         if (direct) durable_.emplace(fd);
     }
     ~disk_file() override;
@@ -69,7 +68,6 @@ class disk_file final : public runtime::file {
     std::atomic<std::uint64_t> opened_size_bytes_; // bytes before it may be cold
     std::atomic<std::uint64_t> window_id_;         // in read windows; never used again by another file
     append_policy& policy_;
-    bool direct_;
     std::optional<durable_writer> durable_; // of a direct file
 };
 

@@ -204,7 +204,7 @@ class partition_log {
     std::shared_ptr<segment> segment_for(log_offset offset) const;
     log_offset end_of(const segment& s) const; // exclusive, of what is written
 
-    // open.cc
+    // open.cc, recover.cc
     runtime::task<result<void>> create();
     runtime::task<result<void>> recover(bool clean_shutdown);
     runtime::task<result<bool>> check_metadata(); // false: there were none, and now there are

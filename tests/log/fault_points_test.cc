@@ -166,6 +166,10 @@ struct aging {
         REQUIRE(read);
         CHECK(next == all.value);
     }
+    void end() {
+        (void)f.await(f.log->close());
+        f.abandon();
+    }
     bool went = false;
 };
 
@@ -177,8 +181,7 @@ int retention_changes(int& before) {
     REQUIRE(whole.went);
     whole.check_whole();
     const int after = whole.f.disk.changes;
-    (void)whole.f.await(whole.f.log->close());
-    whole.f.abandon();
+    whole.end();
     return after;
 }
 
@@ -207,8 +210,7 @@ TEST_CASE("retention: on a full disk what is too old goes once there is room, no
                 CHECK(a.went);
                 a.check_whole();
             }
-            (void)a.f.await(a.f.log->close());
-            a.f.abandon();
+            a.end();
         }
     CHECK(met >= 4);
 }
@@ -228,8 +230,7 @@ TEST_CASE("retention: whichever change of the disk fails, the rest is whole afte
                 CAPTURE(a.f.disk.failed_at);
                 CAPTURE(power_cut);
                 a.f.disk.fail_change = 0;
-                (void)a.f.await(a.f.log->close());
-                a.f.abandon();
+                a.end();
                 if (power_cut) a.f.disk.lose_unsynced();
                 a.f.commits = std::make_unique<committer>(shard_id{0}, a.f.disk);
                 a.f.env.commits = a.f.commits.get();
@@ -238,7 +239,6 @@ TEST_CASE("retention: whichever change of the disk fails, the rest is whole afte
                 a.retain();
                 CHECK(a.went);
                 a.check_whole();
-                (void)a.f.await(a.f.log->close());
-                a.f.abandon();
+                a.end();
             }
 }
