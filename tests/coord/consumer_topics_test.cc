@@ -173,3 +173,36 @@ TEST_CASE("consumer groups: offsets of a topic that any member names are in use,
         CHECK(*said == delete_offsets_answer{errc::subscribed_to_topic, errc::subscribed_to_topic, std::nullopt});
     }
 }
+
+TEST_CASE("consumer groups: lists that are looked up at different times agree in the end on a topic that grows") {
+    many_names b;
+    b.put("t", 2);
+    b.put("u", 1);
+    auto a = b.entered("g", "a", {"t", "u"});
+    b.beat_and_work("g", {&a});
+    b.put("t", 5);
+    CHECK(b.beat_consumer("g", a).error == std::nullopt); // its list is looked up among these
+    auto first = b.at->take_work();
+    REQUIRE(first.has_value());
+    b.put("t", 7);
+    auto c = b.entered("g", "c", {"t", "v"}); // and the other one among those
+    std::visit([](auto& work) { work.run(1'000'000); }, *first);
+    std::visit([&](const auto& work) { b.at->done(work, b.now); }, *first);
+    b.beat_and_work("g", {&a, &c});
+    CHECK(count_of(a.owned) + count_of(c.owned) == 8);
+    CHECK(b.shown("g").state == "Stable");
+}
+
+TEST_CASE("consumer groups: a subscription to topics that do not exist is one, and gets them when they come") {
+    consumer_bench b;
+    b.put("other", 1);
+    auto m = b.entered("g", "a", {"t", "u"});
+    CHECK(m.epoch == 2);
+    CHECK(m.owned.empty());
+    CHECK(b.shown("g").state == "Stable");
+    CHECK(b.shown("g").members.at(0).topics == topic_list{"t", "u"});
+    b.restart();
+    b.put("u", 3);
+    b.beat_consumer("g", m);
+    CHECK(count_of(m.owned) == 3);
+}

@@ -78,13 +78,19 @@ bool consumer_group::subscribes() const {
 
 bool consumer_group::knows_topics() const {
     return std::all_of(subscribed.begin(), subscribed.end(), [](const auto& list) { return list.second.seen.topics != nullptr; }) &&
-           std::all_of(resolved.begin(), resolved.end(), [](const auto& regex) { return regex.second.seen.topics != nullptr; });
+           std::all_of(regexes.begin(), regexes.end(), [&](const auto& regex) {
+               auto at = resolved.find(regex.first);
+               return at != resolved.end() && at->second.seen.topics != nullptr;
+           });
 }
 
 wanted_topics consumer_group::wanted_by(const consumer_member& m, const cluster::image& existing) const {
     wanted_topics out{existing, m.topics};
-    if (m.regex)
-        if (auto at = resolved.find(*m.regex); at != resolved.end()) out.matching = &at->second.topics;
+    if (m.regex && !m.regex->empty()) {
+        auto at = resolved.find(*m.regex);
+        out.any = at == resolved.end();
+        if (!out.any) out.matching = &at->second.topics;
+    }
     return out;
 }
 

@@ -87,10 +87,11 @@ struct wanted_topics {
     const cluster::image& existing;
     const topic_list& named;
     const topic_list* matching = nullptr; // the regular expression; null: none
+    bool any = false;                     // what its expression matches is still looked for: until then nothing is taken away for it
 
     bool contains(const topic_id& id) const {
         const auto* t = existing.find(id);
-        return t && (named.contains(t->name) || (matching && matching->contains(t->name)));
+        return t && (any || named.contains(t->name) || (matching && matching->contains(t->name)));
     }
 };
 // All of them, as somebody has found them.
@@ -141,7 +142,7 @@ struct consumer_group {
     // By names and regexes of all members together.
     subscribed_topics topics_in_use() const;
     bool subscribes() const; // anyone to anything
-    bool knows_topics() const; // somebody has looked, for each list, which exist
+    bool knows_topics() const; // somebody has looked, for each list, which exist, and what each expression matches
     wanted_topics wanted_by(const consumer_member& m, const cluster::image& existing) const;
     found_topics found_for(const consumer_member& m) const;
     // One of `offered` is offered by every classic member.

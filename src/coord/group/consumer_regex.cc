@@ -60,21 +60,23 @@ void consumer_coordinator::done(const topic_search& s, moment now) {
     auto& g = group->second;
     auto [at, fresh] = g.resolved.try_emplace(s.regex);
     at->second.image_seen = s.topics_number;
+    const bool differs = !s.refused && at->second.topics != s.list;
     if (s.refused) {
         if (!at->second.seen.topics) at->second.seen.topics = std::make_shared<const known_topics>(); // none
-        return;
+    } else if (differs || at->second.seen.image <= s.topics_number) {
+        at->second.seen = {s.known, s.topics_number};
     }
-    const bool differs = at->second.topics != s.list;
-    if (differs || at->second.seen.image <= s.topics_number) at->second.seen = {s.known, s.topics_number};
     if (!fresh && !differs) return;
-    at->second.topics = s.list;
-    at->second.at = now.wall;
-    // What is too large to store is looked up again after a restart.
-    auto made = regex_record(g.id, s.regex, at->second);
-    if (made.key.size() + made.value->size() <= stored_record_bytes_max) records_.push_back(std::move(made));
-    if (!differs || g.epoch == 0) return; // a group that is being made gets its epoch from whoever makes it
-    topics_changed(g);
-    bump_epoch(g);
+    if (!s.refused) {
+        at->second.topics = s.list;
+        at->second.at = now.wall;
+        // What is too large to store is looked up again after a restart.
+        auto made = regex_record(g.id, s.regex, at->second);
+        if (made.key.size() + made.value->size() <= stored_record_bytes_max) records_.push_back(std::move(made));
+    }
+    if (g.epoch == 0) return; // a group that is being made gets its epoch from whoever makes it
+    // After a restart nothing need have changed, or something else has while nobody could say.
+    if (topics_changed(g)) bump_epoch(g);
 }
 
 // Nobody in the group uses it any more.

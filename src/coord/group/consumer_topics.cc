@@ -10,7 +10,8 @@ namespace millrace::coord {
 
 namespace {
 
-// Of all that an assignment depends on. 0: no topic exists. Nothing: nobody has looked yet.
+// Of all that an assignment depends on. 0: no topic exists. Nothing: nobody has looked yet, for names or for what an expression
+// matches; a restart leaves no trace of what was too much to store.
 std::optional<std::uint64_t> hash_of_topics(const consumer_group& g) {
     text_hash hash;
     bool any = false, known = true;
@@ -21,8 +22,10 @@ std::optional<std::uint64_t> hash_of_topics(const consumer_group& g) {
         any = true;
     };
     for (const auto& [names, list] : g.subscribed) add(list.seen);
-    for (const auto& [regex, members] : g.regexes)
-        if (auto at = g.resolved.find(regex); at != g.resolved.end()) add(at->second.seen);
+    for (const auto& [regex, members] : g.regexes) {
+        auto at = g.resolved.find(regex);
+        add(at == g.resolved.end() ? seen_topics{} : at->second.seen);
+    }
     if (!known) return std::nullopt;
     return any ? hash.value() : 0;
 }
