@@ -30,10 +30,6 @@ result<described_consumer_group> consumer_coordinator::describe(const std::strin
     const auto* g = find(id);
     if (!g) return std::unexpected{errc::group_id_not_found};
     described_consumer_group out;
-    if (!after) { // what all members together make is looked at once
-        out.state = g->state_name();
-        out.assignor = assignor_of(*g);
-    }
     out.epoch = g->epoch;
     out.assignment_epoch = g->target_epoch;
     std::size_t parts = 0;
@@ -55,6 +51,10 @@ result<described_consumer_group> consumer_coordinator::describe(const std::strin
         parts += 1 + count_of(shown.assigned) + count_of(shown.target);
     }
     out.at_end = at == g->members.end();
+    if (out.at_end) { // what all members together make is looked at once
+        out.state = g->state_name();
+        out.assignor = assignor_of(*g);
+    }
     return out;
 }
 

@@ -70,7 +70,7 @@ struct described_consumer_group {
         topic_list topics;
         std::vector<partitions> assigned, target;
     };
-    std::string state, assignor; // with the first members alone
+    std::string state, assignor; // with the last members alone
     std::int32_t epoch = 0, assignment_epoch = 0;
     std::vector<member> members; // by id, those behind the one that was asked for
     bool at_end = true;          // there are no more

@@ -21,7 +21,8 @@ using described = coord::described_consumer_group;
 constexpr std::int8_t classic_member = 0, consumer_member = 1;
 
 // Of a group's members and what they own and are to own: what is copied in one visit to its coordinator. A larger group is told of as
-// its members were at some moment of the request, each for itself.
+// its members were at some moment of the request, each for itself, and as the group was at the last of them: then no member has an epoch
+// that the group has not had.
 constexpr std::size_t parts_in_a_turn_max = 1000;
 
 response::assignment_part entries(call& c, const std::vector<described::partitions>& set) {
@@ -122,7 +123,7 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
         auto asked = ask_partition<described>(*place, std::move(decide));
         auto said = co_await asked;
         if (!said) co_return refused(c, id, said.error());
-        if (!after) {
+        if (said->at_end) {
             out.group_state = keep(c.arena, std::string_view{said->state});
             out.group_epoch = said->epoch;
             out.assignment_epoch = said->assignment_epoch;
