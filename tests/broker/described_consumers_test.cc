@@ -90,3 +90,15 @@ TEST_CASE("node: no member is described with an epoch above its group's, though 
     }
     CHECK(meanwhile > 0);
 }
+
+TEST_CASE("node: members that share a long list of topics are described where as many lists would not fit") {
+    constexpr int members = 185;
+    consumers n{1};
+    std::vector<std::string> made;
+    for (std::size_t i = 0; i < many; ++i) made.push_back("a-topic-of-many-" + std::to_string(10'000 + i));
+    const std::vector<std::string_view> names{made.begin(), made.end()};
+    for (int i = 0; i < members; ++i) (void)n.join(n.c, "m" + std::to_string(i), names);
+    auto told = n.c.ask<kafka::consumer_group_describe_response>(n.describing(), describe_version);
+    CHECK(told->message.groups[0].error_code == error_code::none);
+    CHECK(told->message.groups[0].members.size() == members);
+}

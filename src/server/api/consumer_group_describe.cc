@@ -82,10 +82,13 @@ std::size_t size_of(const std::vector<described::partitions>& set) {
     return out;
 }
 
-std::size_t size_of(const described::member& m) {
+// `fresh`: of its names, those that do not lie in the answer yet. On the way to the client each member has all of its own.
+std::size_t size_of(const described::member& m, std::size_t fresh) {
+    constexpr std::size_t length_bytes = 2;
     auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
     return sizeof(response::member_entry) + m.id.size() + m.client_id.size() + m.client_host.size() + size(m.instance_id) + size(m.rack_id) +
-           size(m.regex) + m.topics.size() * sizeof(std::string_view) + m.topics.bytes() + size_of(m.assigned) + size_of(m.target);
+           size(m.regex) + fresh * sizeof(std::string_view) + m.topics.size() * length_bytes + m.topics.bytes() + size_of(m.assigned) +
+           size_of(m.target);
 }
 
 response::group_entry refused(call& c, std::string_view id, coord::errc why) {
@@ -130,9 +133,10 @@ runtime::task<response::group_entry> describe(std::string_view id, call& c, answ
             out.assignor_name = keep(c.arena, std::string_view{said->assignor});
         }
         for (const auto& m : said->members) {
-            fits = room.take(size_of(m));
+            const auto fresh = names.fresh_in(m);
+            fits = room.take(size_of(m, fresh));
             if (!fits) break;
-            const auto parts = names.fresh_in(m) + parts_of(m.assigned) + parts_of(m.target);
+            const auto parts = fresh + parts_of(m.assigned) + parts_of(m.target);
             auto tell = [&] { members.push_back(entry(c, m, names)); };
             auto telling = aside_if(parts > parts_in_a_turn_max, c.here, tell);
             co_await telling;
