@@ -206,3 +206,54 @@ TEST_CASE("consumer groups: a subscription to topics that do not exist is one, a
     b.beat_consumer("g", m);
     CHECK(count_of(m.owned) == 3);
 }
+
+TEST_CASE("consumer groups: offsets are deleted in parts where many lists are looked through for them, and each topic is in use or not as in one go") {
+    consumer_bench b;
+    b.put("t", 1);
+    constexpr int lists = 100;
+    for (int i = 0; i < lists; ++i) (void)b.entered("g", "m" + std::to_string(i), {"t" + std::to_string(i)});
+    delete_offsets_request all;
+    all.group = "g";
+    for (int i = 0; i < 2 * lists; ++i)
+        for (int p = 0; p < 3; ++p) all.entries.push_back({"t" + std::to_string(i), {p}});
+    auto whole = b.at->delete_offsets(all);
+    REQUIRE(whole.has_value());
+    CHECK(whole->size() == all.entries.size());
+    delete_offsets_answer told;
+    auto left = all;
+    for (int visits = 0; !left.entries.empty() && visits < 1000; ++visits) {
+        auto part = b.at->delete_offsets(left, 50);
+        REQUIRE(part.has_value());
+        REQUIRE_FALSE(part->empty());
+        CHECK(part->size() <= 15); // of a few topics
+        told.insert(told.end(), part->begin(), part->end());
+        left.entries.erase(left.entries.begin(), left.entries.begin() + static_cast<std::ptrdiff_t>(part->size()));
+    }
+    CHECK(told == *whole);
+    CHECK(told[3 * (lists - 1)] == errc::subscribed_to_topic);
+    CHECK(told[3 * lists] == std::nullopt);
+}
+
+TEST_CASE("consumer groups: many lists are looked up in slices, and the group hears of all of them") {
+    many_names b;
+    std::vector<client_member> members;
+    for (int i = 0; i < 5; ++i) {
+        b.put("t" + std::to_string(i), 1);
+        members.push_back(b.entered("g", "m" + std::to_string(i), {"t" + std::to_string(i), "none"}));
+    }
+    b.work_aside();
+    b.put("t0", 2); // all of them anew
+    std::vector<client_member*> all;
+    for (auto& m : members) all.push_back(&m);
+    CHECK(b.beat_consumer("g", *all[0]).error == std::nullopt);
+    auto work = b.at->take_work();
+    REQUIRE(work.has_value());
+    auto& look_up = std::get<topic_look_up>(*work);
+    int slices = 0;
+    for (; !look_up.over; ++slices) look_up.run(1);
+    CHECK(slices == 5);
+    b.at->done(look_up, b.now);
+    b.beat_and_work("g", all);
+    CHECK(count_of(members[0].owned) == 2);
+    CHECK(count_of(members[4].owned) == 1);
+}

@@ -167,3 +167,15 @@ TEST_CASE("large group: one with more metadata than a conversion may have is not
     CHECK(said.error == errc::record_too_large);
     CHECK(b.beat("g", ids[0], 1) == std::nullopt);
 }
+
+TEST_CASE("large group: which topics are read is not looked for in more than a record can hold, and offsets stay") {
+    bench b;
+    const auto ids = b.stable("g", 2, {{"range", subscription({"t"})}});
+    delete_offsets_request r;
+    r.group = "g";
+    r.entries = {{"t", {0}}, {"u", {0}}};
+    CHECK(*b.at->delete_offsets(r) == delete_offsets_answer{errc::subscribed_to_topic, std::nullopt});
+    const std::vector<std::string> many(5000, std::string(240, 'x'));
+    b.join("g", ids[1], {{"range", subscription(many)}});
+    CHECK(*b.at->delete_offsets(r) == delete_offsets_answer{errc::subscribed_to_topic, errc::subscribed_to_topic});
+}

@@ -106,9 +106,12 @@ std::optional<std::set<std::string>> classic_group::subscribed_topics() const {
     if (members.empty()) return std::set<std::string>{};
     if (protocol_type != consumer_protocol_type || !protocol_name) return std::nullopt;
     std::set<std::string> topics;
+    std::size_t bytes = 0;
     for (const auto& [id, m] : members) {
         const auto* metadata = m.metadata(*protocol_name);
         if (!metadata) return std::nullopt;
+        bytes += metadata->size();
+        if (bytes > stored_record_bytes_max) return std::nullopt; // no rebalance ends with so much, and to read it would take long
         auto said = read_subscription(*metadata);
         if (!said) return std::nullopt;
         topics.insert(said->topics.begin(), said->topics.end());

@@ -51,21 +51,11 @@ const consumer_member* consumer_group::owner_of(const topic_id& topic, std::int3
     return at == of_topic->second.end() ? nullptr : at->second;
 }
 
-void subscribed_topics::unite() {
-    std::size_t names = 0;
-    for (const auto& list : lists_) names += list.size();
-    if (lists_.size() <= lists_max || names > lists_.size() * names_united_max) return;
-    std::vector<std::string_view> all;
-    for (const auto& list : lists_) all.insert(all.end(), list.names().begin(), list.names().end());
-    lists_ = {topic_list{std::move(all)}};
-}
-
 subscribed_topics consumer_group::topics_in_use() const {
     subscribed_topics out;
     for (const auto& [list, those] : subscribed) out.add(list);
     for (const auto& [regex, count] : regexes)
         if (auto at = resolved.find(regex); at != resolved.end()) out.add(at->second.topics);
-    out.unite();
     return out;
 }
 

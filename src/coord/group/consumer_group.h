@@ -99,19 +99,18 @@ struct found_topics {
     known_topics_ptr named, matching; // null: none
 };
 
-// Topics that anyone in a group subscribes to.
+// Topics that anyone in a group subscribes to. Its lists are looked through one after the other: to make one of thousands takes longer
+// than a decision may, so whoever asks for many topics counts the steps.
 class subscribed_topics {
   public:
     void add(const topic_list& list) { lists_.push_back(list); }
-    // Many short lists become one.
-    void unite();
     bool contains(std::string_view name) const {
         return std::any_of(lists_.begin(), lists_.end(), [&](const auto& list) { return list.contains(name); });
     }
+    std::size_t steps_to_find() const { return 1 + lists_.size() / lists_of_a_step; }
 
   private:
-    // Looked through one after the other are a few lists, and more where they are so long that to unite them takes longer.
-    static constexpr std::size_t lists_max = 8, names_united_max = 100; // of one list, in the mean
+    static constexpr std::size_t lists_of_a_step = 8;
     std::vector<topic_list> lists_;
 };
 

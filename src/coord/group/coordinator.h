@@ -39,7 +39,9 @@ class coordinator {
     result<leave_answer> leave(const leave_request& r, moment now);
     result<commit_answer> commit(const commit_request& r, moment now);
     result<fetch_offsets_answer> fetch_offsets(const fetch_offsets_request& r) const;
-    result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r);
+    // The first entries, one at least, and no more when it has taken `steps_max` steps.
+    result<delete_offsets_answer> delete_offsets(const delete_offsets_request& r,
+                                                 std::size_t steps_max = std::numeric_limits<std::size_t>::max());
     // True: it is gone. False: for whoever asks it is, and `forget_deleted` is to be asked until it says true: `steps_max` of its
     // offsets are dropped in what is stored, and there are more.
     result<bool> delete_group(const std::string& id, std::size_t steps_max = std::numeric_limits<std::size_t>::max());
@@ -137,7 +139,7 @@ class coordinator {
     template <class Groups, class Expire> bool expire_some(const Groups& groups, std::size_t steps_max, Expire expire);
     // `kept_since`: what was committed before counts from then on.
     template <class Topics>
-    bool erase_expired(const std::string& group, offset_table& table, const Topics& in_use, timestamp_ms kept_since, timestamp_ms now,
+    bool erase_expired(const std::string& group, offset_table& table, Topics in_use, timestamp_ms kept_since, timestamp_ms now,
                        std::optional<topic_partition>& from, std::size_t& steps);
     // migrate.cc
     consumer_heartbeat_answer upgrade(classic_group& g, const consumer_heartbeat_request& r, moment now); // no error: done

@@ -122,18 +122,37 @@ bool coordinator::expire_offsets(timestamp_ms now, std::size_t steps_max) {
     return done;
 }
 
+namespace {
+
+// What the members of a classic group read, made when somebody asks: offsets are seldom old. What is not known counts as read.
+class read_by_members {
+  public:
+    explicit read_by_members(const classic_group& g) : group_{g} {}
+    bool contains(const std::string& topic) {
+        if (!asked_) topics_ = group_.subscribed_topics();
+        asked_ = true;
+        return !topics_ || topics_->contains(topic);
+    }
+    std::size_t steps_to_find() const { return 1; }
+
+  private:
+    const classic_group& group_;
+    bool asked_ = false;
+    std::optional<std::set<std::string>> topics_;
+};
+
+} // namespace
+
 bool coordinator::expire_in(const classic_group& g, offset_table& table, timestamp_ms now, std::optional<topic_partition>& from,
                             std::size_t& steps) {
     const bool used = g.state != classic_state::empty;
     if (used && g.state != classic_state::stable) return true; // what its members read is about to change
-    auto topics = used ? g.subscribed_topics() : std::set<std::string>{};
-    if (!topics) return true; // members, and what they read is not known
     // A group that had members keeps its offsets from when the last one left; what a tool committed later, from then.
-    return erase_expired(g.id, table, *topics, g.protocol_type && !used ? g.state_since : no_timestamp, now, from, steps);
+    return erase_expired(g.id, table, read_by_members{g}, g.protocol_type && !used ? g.state_since : no_timestamp, now, from, steps);
 }
 
 template <class Topics>
-bool coordinator::erase_expired(const std::string& group, offset_table& table, const Topics& in_use, timestamp_ms kept_since, timestamp_ms now,
+bool coordinator::erase_expired(const std::string& group, offset_table& table, Topics in_use, timestamp_ms kept_since, timestamp_ms now,
                                 std::optional<topic_partition>& from, std::size_t& steps) {
     for (auto at = from ? table.lower_bound(*from) : table.begin(); at != table.end();) {
         if (steps == 0) {
@@ -144,6 +163,7 @@ bool coordinator::erase_expired(const std::string& group, offset_table& table, c
         const auto& [where, o] = *at;
         const auto since = std::max(o.committed, kept_since);
         const bool old = o.expires != no_timestamp ? now >= o.expires : now.value - since.value >= settings_.offsets_retention_ms;
+        if (old) steps -= std::min(steps, in_use.steps_to_find() - 1);
         if (!old || in_use.contains(where.topic)) {
             ++at;
             continue;

@@ -38,15 +38,14 @@ known_topics_ptr look_up(const topic_list& names, const cluster::image& in) {
     return out;
 }
 
-std::size_t topic_look_up::steps() const {
-    std::size_t out = 0;
-    for (const auto& l : lists) out += steps_to_look_up(l.names, *topics);
-    return out;
-}
-
-void topic_look_up::run(std::size_t) {
-    for (auto& l : lists) l.found = look_up(l.names, *topics);
-    over = true;
+void topic_look_up::run(std::size_t steps_max) {
+    constexpr std::size_t steps_of_a_name = 20; // a step of matching, by which slices are measured, is so much shorter
+    for (std::size_t steps = 0; next < lists.size() && steps <= steps_max; ++next) {
+        auto& l = lists[next];
+        steps += steps_of_a_name * (1 + steps_to_look_up(l.names, *topics));
+        l.found = look_up(l.names, *topics);
+    }
+    over = next == lists.size();
 }
 
 } // namespace millrace::coord

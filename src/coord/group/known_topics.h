@@ -36,10 +36,11 @@ struct topic_look_up {
     cluster::image_ptr topics;
     std::uint64_t topics_number = 0; // of the coordinator that began it
     std::vector<list> lists;
+    std::size_t next = 0; // of them
     bool over = false;
 
-    std::size_t steps() const;
-    void run(std::size_t steps_max); // all of it, in one go
+    // A slice of about `steps_max` steps, and one list at least.
+    void run(std::size_t steps_max);
 };
 
 } // namespace millrace::coord

@@ -96,7 +96,7 @@ result<fetch_offsets_answer> coordinator::fetch_offsets(const fetch_offsets_requ
     return out;
 }
 
-result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r) {
+result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_request& r, std::size_t steps_max) {
     std::optional<std::set<std::string>> in_use = std::set<std::string>{};
     subscribed_topics in_use_by_consumers;
     if (const auto* consumers = consumers_.find(r.group)) {
@@ -109,8 +109,18 @@ result<delete_offsets_answer> coordinator::delete_offsets(const delete_offsets_r
     }
     delete_offsets_answer out;
     auto table = offsets_.find(r.group);
+    bool used = false;
+    std::size_t steps = 0;
+    const std::string* asked = nullptr;
     for (const auto& where : r.entries) {
-        if (!in_use || in_use->contains(where.topic) || in_use_by_consumers.contains(where.topic)) {
+        if (steps >= steps_max) break;
+        ++steps;
+        if (!asked || *asked != where.topic) { // the partitions of one topic follow each other
+            used = !in_use || in_use->contains(where.topic) || in_use_by_consumers.contains(where.topic);
+            asked = &where.topic;
+            steps += in_use_by_consumers.steps_to_find() - 1;
+        }
+        if (used) {
             out.push_back(errc::subscribed_to_topic);
             continue;
         }

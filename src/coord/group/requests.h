@@ -146,7 +146,7 @@ struct delete_offsets_request {
     std::string group;
     std::vector<topic_partition> entries;
 };
-using delete_offsets_answer = std::vector<std::optional<errc>>; // by entry
+using delete_offsets_answer = std::vector<std::optional<errc>>; // by entry, of the first ones
 
 struct described_group {
     std::string id, state, protocol_type, protocol;

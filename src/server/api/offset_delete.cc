@@ -13,7 +13,7 @@ namespace {
 using request = kafka::offset_delete_request;
 using response = kafka::offset_delete_response;
 
-// What is decided in one go; of more, others have their turn in between.
+// What is decided in one go, less where members have many lists of topics; of more, others have their turn in between.
 constexpr std::size_t slice_offsets_max = 500;
 
 // One that exists, and where its code goes.
@@ -63,17 +63,18 @@ runtime::task<response> answer(const request& in, call& c) {
         make();
     }
     for (std::size_t from = 0; from < known.size();) {
-        const auto to = std::min(known.size(), from + slice_offsets_max);
+        auto to = std::min(known.size(), from + slice_offsets_max);
         coord::delete_offsets_request wanted;
         wanted.group = in.group_id;
         for (auto i = from; i < to; ++i) wanted.entries.push_back({known[i].topic->name, known[i].partition});
-        auto decide = [wanted = std::move(wanted)](coord::coordinator& at, coord::moment) { return at.delete_offsets(wanted); };
+        auto decide = [wanted = std::move(wanted)](coord::coordinator& at, coord::moment) { return at.delete_offsets(wanted, slice_offsets_max); };
         auto said = co_await ask_group<coord::delete_offsets_answer>(c, in.group_id, std::move(decide));
         if (!said && from == 0) {
             out.error_code = to_kafka(said.error());
             out.topics = {};
             co_return out;
         }
+        if (said) to = from + said->size();
         for (auto i = from; i < (said ? to : known.size()); ++i) {
             const auto why = said ? (*said)[i - from] : std::optional{said.error()};
             if (why) *known[i].code = to_kafka(*why);
