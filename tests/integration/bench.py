@@ -303,15 +303,17 @@ def full_disk(checks, home):
 
 
 def pump(checks, home):
-    status, out, _ = bench(None, "pump", "--bytes", "64MiB", "--duration", "1s", "--waiters", 500, "--dir", home, "--format", "json")
+    status, out, _ = bench(None, "pump", "--bytes", "64MiB", "--duration", "1s", "--waiters", 500, "--files", 100, "--dir", home, "--format", "json")
     figures = json.loads(out)["pumps"]
-    checks.equal((status, len(figures)), (0, 8), "pump: eight figures")
+    checks.equal((status, len(figures)), (0, 9), "pump: nine figures")
     checks.that(all(f.get("gb_per_second", 1) > 0 and f.get("p50_us", 1) > 0 and f.get("cpu_ns_each", 1) > 0 for f in figures), "pump: each is a number")
     checks.equal(os.listdir(home), [], "pump: it leaves no file behind")
     status, out, _ = bench(None, "pump", "--only", "fan-out", "--readers", 3, "--duration", "1s", "--stream", "10MB", "--dir", home, "--format", "json")
     only = json.loads(out)["pumps"]
     checks.that(status == 0 and len(only) == 1 and "to 3 readers" in only[0]["name"] and 0.01 < only[0]["gb_per_second"] < 0.035,
                 "pump: one alone; a stream of 10 MB/s to 3 readers is never more than 30 MB/s", only)
+    status, out, _ = bench(None, "pump", "--only", "spread", "--bytes", "1MiB", "--files", 7, "--file-chunk", "4KiB", "--dir", home, "--format", "json")
+    checks.equal((status, [f["name"] for f in json.loads(out)["pumps"]]), (0, ["writes of 4096 bytes to 7 files in turn"]), "pump: files in turn, as many as asked for")
     refused(checks, None, "pump: one that there is not", ["pump", "--only", "fanout"], "no pump fanout")
     refused(checks, None, "pump: a directory that is none", ["pump", "--bytes", "1MiB", "--dir", "/nowhere"], "/nowhere", status=1)
 

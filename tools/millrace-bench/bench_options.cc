@@ -35,7 +35,7 @@ constexpr command_words commands[] = {
     {"pump", "what the machine itself can do: sockets, files, CRC", false, false, false},
 };
 
-constexpr std::string_view pump_names[] = {"loopback", "sendfile", "write", "flush", "crc", "echo", "fan-out", "wake"};
+constexpr std::string_view pump_names[] = {"loopback", "sendfile", "write", "flush", "spread", "crc", "echo", "fan-out", "wake"};
 
 std::string overview() {
     std::string out = "millrace-bench: a load tester for any Kafka-compatible cluster\n\n"
@@ -93,7 +93,9 @@ po::options_description options_of(const command_words& c) {
     if (!c.cluster) {
         po::options_description pump{"pump", 110};
         pump.add_options()("bytes", text(), "how much to move (1GiB)")("chunk", text(), "in one call (1MiB)")
-            ("only", text(), "one of loopback, sendfile, write, flush, crc, echo, fan-out, wake")
+            ("only", text(), "one of loopback, sendfile, write, flush, spread, crc, echo, fan-out, wake")
+            ("files", text(), "of spread, written in turn; 1 is what it is held against (10000)")
+            ("file-chunk", text(), "in one write of spread (16KiB)")
             ("readers", text(), "of fan-out (8)")
             ("stream", text(), "bytes per second of fan-out (20000KiB)")
             ("piece", text(), "in which the stream comes (18KiB)")
@@ -304,6 +306,8 @@ std::expected<bench_options, usage> parse(std::span<const char* const> words) {
     bytes("fetch-min-bytes", out.fetch_min_bytes, 0, 1 << 30);
     bytes("bytes", out.pump_bytes, 1 << 20, std::int64_t{1} << 40);
     bytes("chunk", out.pump_chunk, 1, 1 << 26);
+    number("files", out.pump_files, 1, 1'000'000);
+    bytes("file-chunk", out.pump_spread_chunk, 1, 1 << 26);
     number("readers", out.pump_readers, 1, 1000);
     number("waiters", out.pump_waiters, 1, 1'000'000);
     bytes("stream", out.pump_stream_bytes, 1 << 10, std::int64_t{1} << 40);

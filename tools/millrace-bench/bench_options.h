@@ -37,6 +37,7 @@ struct bench_options {
     std::uint32_t pump_chunk = 1 << 20;
     std::string pump_only; // ""; all
     std::uint32_t pump_readers = 8, pump_piece_bytes = 18 << 10, pump_waiters = 5'000;
+    std::uint32_t pump_files = 10'000, pump_spread_chunk = 16 << 10;
     std::uint64_t pump_stream_bytes = 20'000 << 10; // a second
     runtime::nanoseconds pump_stream_time = runtime::seconds{3};
     std::string directory = ".";

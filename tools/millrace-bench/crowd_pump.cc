@@ -16,7 +16,6 @@
 #include <thread>
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace millrace::bench {
@@ -165,11 +164,7 @@ pump_result pump_fan_out(const pump_settings& s, const crowd_settings& crowd) {
 }
 
 pump_result pump_wake(const pump_settings&, const crowd_settings& crowd) {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(crowd.waiters, (limit.rlim_max - descriptors_beside) / 2));
+    const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(crowd.waiters, (allow_all_descriptors() - descriptors_beside) / 2));
     auto pairs = connected(count);
     if (!pairs) return std::unexpected{pairs.error()};
     std::atomic<std::uint64_t> read{0};

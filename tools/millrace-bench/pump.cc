@@ -2,11 +2,14 @@
 
 #include "base/crc32c.h"
 #include "histogram.h"
+#include "printed.h"
 #include "pump_parts.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <numeric>
+#include <random>
 #include <thread>
 
 #include <sys/sendfile.h>
@@ -112,6 +115,28 @@ pump_result pump_write(const pump_settings& s, bool flushed) {
     out.p50_ns = groups.at_percentile(50);
     out.p99_ns = groups.at_percentile(99);
     return out;
+}
+
+pump_result pump_spread(const pump_settings& s) {
+    allow_all_descriptors();
+    std::vector<descriptor> files;
+    files.reserve(s.files);
+    for (std::uint32_t i = 0; i < s.files; ++i) {
+        auto file = scratch_file(s.directory);
+        if (!file) return std::unexpected{file.error()};
+        files.push_back(std::move(*file));
+    }
+    std::vector<std::byte> chunk(s.spread_chunk, std::byte{'p'});
+    // As partitions of a broker are met: neither in the order of their files nor twice before all have had their turn.
+    std::vector<std::uint32_t> order(files.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::shuffle(order, std::minstd_rand{1});
+    std::uint64_t writes = 0;
+    stop_watch watch;
+    for (std::uint64_t at = 0; writes * chunk.size() < s.bytes; at += chunk.size())
+        for (std::size_t i = 0; i < order.size() && writes * chunk.size() < s.bytes; ++i, ++writes)
+            if (!write_all(files[order[i]].get(), chunk.data(), chunk.size(), at)) return std::unexpected{said("write")};
+    return watch.read(printed("writes of %u bytes to %u files in turn", s.spread_chunk, s.files), writes * chunk.size());
 }
 
 pump_result pump_crc(const pump_settings& s) {

@@ -24,6 +24,7 @@ struct pump_settings {
     std::uint64_t bytes = 1 << 30;
     std::uint32_t chunk = 1 << 20;
     std::string directory = ".";
+    std::uint32_t files = 10'000, spread_chunk = 16 << 10; // of `pump_spread`
 };
 
 // Error: one line that says what failed.
@@ -31,6 +32,8 @@ using pump_result = std::expected<pump_figure, std::string>;
 pump_result pump_loopback(const pump_settings& s);
 pump_result pump_sendfile(const pump_settings& s);
 pump_result pump_write(const pump_settings& s, bool flushed);
+// What many partitions cost beside one: the same bytes, a chunk to each of many files.
+pump_result pump_spread(const pump_settings& s);
 pump_result pump_crc(const pump_settings& s);
 pump_result pump_echo(const pump_settings& s);
 

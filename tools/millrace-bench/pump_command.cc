@@ -15,7 +15,7 @@ namespace millrace::bench {
 
 namespace {
 
-pump_settings settings_for(const bench_options& o, std::uint64_t bytes, std::uint32_t chunk) { return {bytes, chunk, o.directory}; }
+pump_settings settings_for(const bench_options& o, std::uint64_t bytes, std::uint32_t chunk) { return {bytes, chunk, o.directory, o.pump_files, o.pump_spread_chunk}; }
 
 void append_figure(std::string& out, const pump_figure& f) {
     tool::json_object one{out};
@@ -41,8 +41,9 @@ int pump_command(const bench_options& options) {
     const std::pair<std::string_view, std::function<pump_result()>> pumps[] = {
         {"loopback", [&] { return pump_loopback(s); }},     {"sendfile", [&] { return pump_sendfile(s); }},
         {"write", [&] { return pump_write(s, false); }},    {"flush", [&] { return pump_write(s, true); }},
-        {"crc", [&] { return pump_crc(s); }},               {"echo", [&] { return pump_echo(s); }},
-        {"fan-out", [&] { return pump_fan_out(s, crowd); }}, {"wake", [&] { return pump_wake(s, crowd); }},
+        {"spread", [&] { return pump_spread(s); }},         {"crc", [&] { return pump_crc(s); }},
+        {"echo", [&] { return pump_echo(s); }},             {"fan-out", [&] { return pump_fan_out(s, crowd); }},
+        {"wake", [&] { return pump_wake(s, crowd); }},
     };
     std::vector<pump_figure> figures;
     bool all = true;

@@ -43,6 +43,9 @@ bool write_all(int fd, const std::byte* from, std::size_t size, std::uint64_t at
 // Without a name: it goes with its descriptor, however the process ends.
 std::expected<descriptor, std::string> scratch_file(const std::string& directory);
 
+// As many descriptors as the hard limit has from here on.
+std::size_t allow_all_descriptors();
+
 double cpu_of_process();
 double cpu_of_thread();
 
