@@ -23,6 +23,8 @@ class Member(ConsumerRebalanceListener):
     def __init__(self, group, topic, partitions, flavor, assignor, instance, session_ms):
         self.topic, self.partitions, self.flavor = topic, partitions, flavor
         self.rebalances, self.runs = 0, Runs()
+        # What getmany() returns beside the commit of a revocation would be read again by the next owner.
+        self.reading, self.owns = asyncio.Lock(), asyncio.Event()
         more = {} if assignor == "-" else {"partition_assignment_strategy": [ASSIGNORS[assignor]]}
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=BOOTSTRAP,
@@ -43,11 +45,14 @@ class Member(ConsumerRebalanceListener):
         self.starting = asyncio.ensure_future(self.consumer.start())
 
     async def on_partitions_revoked(self, revoked):
-        if revoked:
-            await self.consumer.commit()
+        self.owns.clear()
+        async with self.reading:
+            if revoked:
+                await self.consumer.commit()
 
     async def on_partitions_assigned(self, assigned):
         self.rebalances += 1
+        self.owns.set()
 
     async def poll(self, ms):
         end = asyncio.get_running_loop().time() + ms / 1000
@@ -56,7 +61,12 @@ class Member(ConsumerRebalanceListener):
             return "0 - -"
         self.starting.result()
         while (left := end - asyncio.get_running_loop().time()) > 0:
-            got = await self.consumer.getmany(timeout_ms=int(left * 1000) + 1)
+            try:
+                await asyncio.wait_for(self.owns.wait(), left)
+            except asyncio.TimeoutError:
+                break
+            async with self.reading:
+                got = await self.consumer.getmany(timeout_ms=int(left * 1000) + 1)
             for m in (m for messages in got.values() for m in messages):
                 i = m.offset * self.partitions + m.partition
                 where = f"{self.topic}-{m.partition}@{m.offset}"
