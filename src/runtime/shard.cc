@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::runtime {
@@ -32,13 +33,13 @@ shard_group::shard_group(std::vector<shard*> shards) : shards_{std::move(shards)
     for (std::size_t i = 0; i < shards_.size() * shards_.size(); ++i) boxes_.push_back(std::make_unique<mailbox>());
     for (auto* s : shards_) {
         s->group_ = this;
-        s->touched_.assign(shards_.size(), false);
+        s->touched_.resize(shards_.size());
         for (std::size_t i = 0; i < shards_.size(); ++i)
             s->delayed_.push_back(std::make_unique<intrusive_list<message, message_tag>>());
     }
 }
 
-void shard::send(shard_id to, message& m) {
+void shard::send(shard_id to, message& m, std::size_t bytes) {
     if (to == id_) {
         to_self_.push_back(m);
         return;
@@ -49,7 +50,10 @@ void shard::send(shard_id to, message& m) {
         stats_.messages_delayed.add(1);
         waiting.push_back(m);
     }
-    touched_[to.value] = true;
+    auto& touched = touched_[to.value];
+    touched.by_mail = true;
+    touched.bytes += bytes;
+    touched.largest = std::max(touched.largest, bytes);
 }
 
 bool shard::has_delayed() const {
@@ -69,7 +73,7 @@ void shard::flush_delayed() {
                 waiting.push_front(m);
                 break;
             }
-            touched_[to] = true;
+            touched_[to].by_mail = true;
         }
     }
 }

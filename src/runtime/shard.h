@@ -102,8 +102,9 @@ class shard {
     void charge_append(std::size_t n) { append_left_ -= n < append_left_ ? n : append_left_; }
     void charge_send(std::size_t n) { send_left_ -= n < send_left_ ? n : send_left_; }
 
-    // Hands `m` to `to`, where m.arrived(m) runs. To oneself: runs later in this turn.
-    void send(shard_id to, message& m);
+    // Hands `m` to `to`, where m.arrived(m) runs. To oneself: runs later in this turn. `bytes`: what is to be checked and copied
+    // there, which decides who does it where `to` sleeps (visit.cc).
+    void send(shard_id to, message& m, std::size_t bytes = 0);
 
     // The loop. Returns after `stop()`.
     void run();
@@ -159,7 +160,11 @@ class shard {
     intrusive_list<phase_member, phase_tag> phases_[phase_count];
     intrusive_list<message, message_tag> to_self_;
     std::vector<std::unique_ptr<intrusive_list<message, message_tag>>> delayed_; // by target, mailbox was full
-    std::vector<bool> touched_;                                                  // targets written to in this turn
+    struct touch {
+        bool by_mail = false;
+        std::size_t bytes = 0, largest = 0; // of what was sent; of one message
+    };
+    std::vector<touch> touched_; // targets written to in this turn
     std::size_t append_left_ = 0;
     std::size_t send_left_ = 0;
     bool stopping_ = false;

@@ -2,30 +2,36 @@
 //
 // A wake-up costs two threads several microseconds, most messages less than one. So a thread that has time takes the place of
 // a sleeping shard's own: with `presence` it is one thread at a time that touches the shard, as ever. What only the shard's
-// own thread can do, submitting to its ring, is left to it, and then it is woken. A thread without time wakes it at once, so
-// that two work side by side where there is enough for two.
+// own thread can do, submitting to its ring, is left to it, and then it is woken. A thread without time, or with enough to hand
+// over, wakes it at once, so that two work side by side where there is enough for two.
 //
 // It is a lock in one respect: a shard that wakes up while it is visited waits for the end of the visit, a few turns at most
 // (`visits_max`), and longer where the kernel takes the visitor's core away.
 #include "runtime/shard.h"
 
+#include <utility>
+
 namespace millrace::runtime {
 
 namespace {
 constexpr unsigned visits_max = 4; // of one shard in a row, before it is woken
+// Between these, of a batch or more, two cores do the work sooner than one, by more than a wake-up costs. Of less the wake-up is the
+// larger part, and of more the way of the bytes from core to core (docs/performance.md).
+constexpr std::size_t wake_bytes_min = 12 << 10, wake_bytes_max = 48 << 10;
 }
 
 void shard::reach_touched(bool has_time) {
     for (std::size_t to = 0; to < touched_.size(); ++to) {
-        if (!touched_[to]) continue;
-        touched_[to] = false;
+        const auto touched = std::exchange(touched_[to], {});
+        if (!touched.by_mail) continue;
         shard& target = group_->at(shard_id{static_cast<std::uint32_t>(to)});
         // The fence pairs with those in lie_down() and visit(): either the target, or who visits it, sees our message
         // afterwards, or we see it asleep.
         std::atomic_thread_fence(std::memory_order_seq_cst);
         auto asleep = presence::asleep;
         if (target.presence_.load(std::memory_order_relaxed) != asleep) continue;
-        const auto becomes = has_time && target.feed_.may_lend() ? presence::visited : presence::called;
+        const bool for_two = touched.bytes >= wake_bytes_min && touched.largest <= wake_bytes_max;
+        const auto becomes = has_time && !for_two && target.feed_.may_lend() ? presence::visited : presence::called;
         if (!target.presence_.compare_exchange_strong(asleep, becomes, std::memory_order_acquire)) continue;
         if (becomes == presence::visited) visit(target);
         else call(target);

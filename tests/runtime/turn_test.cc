@@ -151,6 +151,40 @@ TEST_CASE("turn: a sleeping shard's messages are worked on by the thread that se
     CHECK(p.first.stats().visits.read() == 1);
 }
 
+TEST_CASE("turn: a sleeping shard that is sent enough to check and copy is woken, because two cores do it sooner than one") {
+    pair_of_shards p;
+    p.first.turn(); // and sleeps, so it has time
+    p.feed[1].lends = true;
+    noted small, more;
+    p.feed[1].while_asleep = [&] {
+        current_shard mark{p.first};
+        p.first.send(p.second.id(), small, 8 << 10);
+        p.first.send(p.second.id(), more, 8 << 10);
+        p.first.turn();
+        CHECK(small.runs + more.runs == 0);
+        CHECK(p.feed[1].bells == 1);
+    };
+    p.second.turn();
+    CHECK(p.first.stats().visits.read() == 0);
+    p.second.turn();
+    CHECK(small.at == shard_id{1});
+}
+
+TEST_CASE("turn: a sleeping shard that is sent one large batch is visited, because its bytes are in the cache of who sends it") {
+    pair_of_shards p;
+    p.first.turn(); // and sleeps, so it has time
+    p.feed[1].lends = true;
+    noted large;
+    p.feed[1].while_asleep = [&] {
+        current_shard mark{p.first};
+        p.first.send(p.second.id(), large, 1 << 20);
+        p.first.turn();
+        CHECK(large.runs == 1);
+        CHECK(p.feed[1].bells == 0);
+    };
+    p.second.turn();
+}
+
 TEST_CASE("turn: a shard that is sent more for as long as it is visited is woken, and its visitor goes back to its own work") {
     pair_of_shards p;
     p.time.step = microseconds{100};

@@ -62,7 +62,7 @@ bool produce_operation::start(connection& c, frame request, const kafka::request
         } else {
             here.stats.appends_forwarded.add(1);
             a.arrived = &arrived_at_owner;
-            runtime::shard::current().send(a.owner->id, a);
+            runtime::shard::current().send(a.owner->id, a, a.records.size());
         }
     }
     one_done();
